@@ -1,0 +1,60 @@
+/**
+ * Runs every test file under uvu in one process, and fails unless every declared test of every file ran.
+ * `node dist/test/run.js [pattern]` runs the files whose path contains the pattern.
+ */
+import { readdirSync } from 'node:fs';
+import { join, relative, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { run } from 'uvu/run';
+import { counts } from './support/counts.js';
+
+const compiled = fileURLToPath(new URL('.', import.meta.url));
+const sources = resolve(compiled, '../../test');
+const pattern = process.argv[2] ?? '';
+
+/** The test files below `directory`, without their extension, sorted. */
+function testFiles(directory: string, extension: string): string[] {
+  return readdirSync(directory, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile() && entry.name.endsWith(`.test${extension}`))
+    .map((entry) => relative(directory, join(entry.parentPath ?? entry.path, entry.name)).slice(0, -extension.length))
+    .filter((name) => !name.startsWith('interop'))
+    .sort();
+}
+
+const names = testFiles(compiled, '.js');
+const expected = testFiles(sources, '.ts');
+if (names.join() !== expected.join()) {
+  console.error('the compiled tests are not those of the sources: run `npm run build` first');
+  process.exit(1);
+}
+
+// Whatever escapes a connection would take a user's process down: it fails the run, with the name of the test.
+const escaped: string[] = [];
+process.on('uncaughtException', (error) => escaped.push(`${counts.current}: uncaught ${error.stack}`));
+process.on('unhandledRejection', (reason) =>
+  escaped.push(`${counts.current}: unhandled ${reason instanceof Error ? reason.stack : String(reason)}`),
+);
+
+const selected = names.filter((name) => name.includes(pattern));
+await run(
+  selected.map((name) => ({ name, file: join(compiled, `${name}.js`) })),
+  { bail: false },
+);
+
+// A handle that is still open (a server, a timer) would hang the process for ever: name it and fail instead.
+const hang = setTimeout(() => {
+  console.error(`still open after the last test: ${process.getActiveResourcesInfo().join(', ')}`);
+  escaped.push('handles left open');
+  process.exit(1);
+}, 5_000);
+hang.unref();
+
+process.on('exit', () => {
+  for (const line of escaped) console.error(line);
+  const missing = counts.declared - counts.passed - counts.failed;
+  if (missing !== 0) console.error(`${missing} of ${counts.declared} tests did not run`);
+  if (counts.declared === 0) console.error('no test ran');
+  const failed = counts.failed + missing + escaped.length;
+  console.log(`${counts.passed} passed, ${failed} failed`);
+  process.exitCode = failed > 0 || counts.declared === 0 ? 1 : 0;
+});

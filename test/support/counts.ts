@@ -1,0 +1,7 @@
+/** What `suite.ts` counts and `run.ts` compares; apart from uvu, which must not be loaded before its runner. */
+export const counts: { declared: number; passed: number; failed: number; current: string } = {
+  declared: 0,
+  passed: 0,
+  failed: 0,
+  current: '',
+};
