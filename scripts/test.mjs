@@ -30,6 +30,7 @@ let status = node([
   'text-summary',
   '--reporter',
   'lcovonly',
+  process.execPath,
   'dist/test/run.js',
 ]);
 for (const { name, include, lines, branches } of status === 0 ? thresholds : []) {
