@@ -1,0 +1,90 @@
+/**
+ * Bytes → pieces of frames, unmasked in place, in any chunking. Knows headers and masks; what a payload means is for
+ * its sink.
+ */
+import type { Buffer } from 'node:buffer';
+import type { HeaderFault } from './errors.js';
+import { HeaderReader } from './header-reader.js';
+import { completeLimits, type FrameLimits } from './limits.js';
+import { mask } from './masking.js';
+import { isControlOpcode } from './opcode.js';
+import type { Role } from './role.js';
+
+/** The data frame under way, and its message as far as its headers told. */
+export interface DataFrame {
+  /** Whether it is the last frame of its message. */
+  readonly isFinal: boolean;
+  readonly isText: boolean;
+  /** Whether the message is handed over in pieces, and not held. */
+  readonly isStreamed: boolean;
+  /** The payload bytes that the frames of the message have announced so far. */
+  readonly announcedBytes: number;
+}
+
+/**
+ * Takes what a `FrameDecoder` reads. The bytes from `start` to `end` are valid during the call. Each call says whether
+ * the decoder goes on; if not, `decode` returns right after that piece.
+ */
+export interface FrameSink {
+  /** A piece of a data frame: what has come of it, empty for an empty frame. `isLast`: with it the message ends. */
+  data(bytes: Buffer, start: number, end: number, frame: DataFrame, isLast: boolean): boolean;
+  /** A piece of a control frame: what has come of it, empty for an empty frame. `isLast`: with it the frame ends. */
+  control(bytes: Buffer, start: number, end: number, opcode: number, isLast: boolean): boolean;
+  /** A header that is refused; `position` is right after the byte that shows the fault. Nothing follows. */
+  fault(fault: HeaderFault, position: number): void;
+}
+
+export class FrameDecoder {
+  readonly #header: HeaderReader;
+  readonly #sink: FrameSink;
+  readonly #isUnmasking: boolean;
+  /** The payload bytes of the frame that came before. */
+  #taken = 0;
+
+  /** `role` is that of this end. */
+  constructor(role: Role, sink: FrameSink, limits?: Partial<FrameLimits>) {
+    this.#header = new HeaderReader(role, completeLimits(limits));
+    this.#sink = sink;
+    this.#isUnmasking = role === 'server';
+  }
+
+  /** Whether data messages are streamed, from the next one on; default `false`. See `DataFrame.isStreamed`. */
+  get streaming(): boolean {
+    return this.#header.streaming;
+  }
+
+  set streaming(streaming: boolean) {
+    this.#header.streaming = streaming;
+  }
+
+  /**
+   * Decodes from `position` until `end`, a sink that does not go on, or a fault, and returns how far it came. Does not
+   * go on after a fault.
+   */
+  decode(bytes: Buffer, position: number, end: number): number {
+    const header = this.#header;
+    const sink = this.#sink;
+    while (position < end && header.fault === undefined) {
+      if (!header.isComplete) {
+        position = header.read(bytes, position, end);
+        if (header.fault !== undefined) sink.fault(header.fault, position);
+        if (!header.isComplete) continue;
+        this.#taken = 0;
+        if (position === end && header.length > 0) break;
+      }
+      const { length, opcode } = header;
+      const taken = this.#taken;
+      const start = position;
+      const isFrameEnd = length - taken <= end - position;
+      position = isFrameEnd ? position + length - taken : end;
+      if (this.#isUnmasking) mask(bytes, start, position, header.key, taken);
+      if (isFrameEnd) header.next();
+      else this.#taken = taken + position - start;
+      const goesOn = isControlOpcode(opcode)
+        ? sink.control(bytes, start, position, opcode, isFrameEnd)
+        : sink.data(bytes, start, position, header, isFrameEnd && header.isFinal);
+      if (!goesOn) break;
+    }
+    return position;
+  }
+}
