@@ -77,6 +77,7 @@ export class HeaderReader {
 
   /** Reads on from `position` and returns how far it came: past the header, to the byte at fault, or to `end`. */
   read(bytes: Uint8Array, position: number, end: number): number {
+    if (this.#readWhole(bytes, position, end)) return position + (this.#maskBit === 0 ? 2 : 6);
     // This shape, and not one call per byte, so that a header that came whole is read without storing in between.
     if (this.#step === step.first) {
       if (!this.#readFirst(bytes[position++]!)) return position;
@@ -106,6 +107,32 @@ export class HeaderReader {
       this.#step = step.done;
     }
     return position;
+  }
+
+  /** Reads the header of a short unfragmented message, if it is one and came whole: nearly all are, and need no steps. */
+  #readWhole(bytes: Uint8Array, position: number, end: number): boolean {
+    const first = bytes[position]!;
+    // Both bits of the mask bit's place cancel out when the peer has set it as it must.
+    const length = bytes[position + 1]! ^ this.#maskBit;
+    if (
+      end - position < 6 ||
+      this.#step !== step.first ||
+      this.#isInsideMessage ||
+      (first !== (finBit | opcodes.text) && first !== (finBit | opcodes.binary)) ||
+      length > maxShortLength ||
+      length > this.#limits.maxMessageBytes
+    ) {
+      return false;
+    }
+    this.opcode = first & opcodeBits;
+    this.isFinal = true;
+    this.isText = this.opcode === opcodes.text;
+    this.isStreamed = this.streaming;
+    this.announcedBytes = length;
+    this.length = length;
+    if (this.#maskBit !== 0) this.key = readMaskingKey(bytes, position + 2);
+    this.#step = step.done;
+    return true;
   }
 
   #readFirst(byte: number): boolean {

@@ -3,32 +3,19 @@
  * through an `Int32Array` over the same memory, eight of them per turn of the loop.
  */
 
+import { wordsOf } from './words.js';
+
 /** Below this many bytes a loop over bytes is faster than finding the words (measured). */
-const wordwiseFrom = 16;
+const wordwiseFrom = 8;
 
-/** Views of larger memory are not kept, so that what is kept of memory no longer in use is bounded. */
-const keptViewBytes = 256 * 1024;
+/** `fromByte[n]` covers the bytes of a word from its nth on, in the byte order of this machine. */
+const fromByte = new Int32Array(
+  Uint8Array.of(255, 255, 255, 255, 0, 255, 255, 255, 0, 0, 255, 255, 0, 0, 0, 255).buffer,
+);
 
-/** Which byte of the masking key goes into which bits of a word: the byte order of this machine, without a branch. */
-const significance = new Uint8Array(Int32Array.of(0x03020100).buffer);
-const shift0 = significance[0]! * 8;
-const shift1 = significance[1]! * 8;
-const shift2 = significance[2]! * 8;
-const shift3 = significance[3]! * 8;
-
-/** The last bytes that were masked, and their memory as words: frame after frame lies in the same Buffer. */
-let viewedBytes = new Uint8Array(0);
-let viewedWords = new Int32Array(0);
-
-function wordsOf(bytes: Uint8Array): Int32Array {
-  const memory = bytes.buffer;
-  const words = new Int32Array(memory, 0, memory.byteLength >>> 2);
-  if (memory.byteLength <= keptViewBytes) {
-    viewedBytes = bytes as Uint8Array<ArrayBuffer>;
-    viewedWords = words as Int32Array<ArrayBuffer>;
-  }
-  return words;
-}
+/** Turns a masking key into a word in the byte order of this machine. */
+const keyBytes = new DataView(new ArrayBuffer(4));
+const keyWord = new Int32Array(keyBytes.buffer);
 
 /** Returns the four bytes at `offset` as a masking key for `mask`: the first byte lowest. */
 export function readMaskingKey(bytes: Uint8Array, offset: number): number {
@@ -51,28 +38,22 @@ export function writeMaskingKey(bytes: Uint8Array, offset: number, key: number):
  * @param phase how many payload bytes of the frame came before `start`; only its value modulo 4 matters. Default 0.
  */
 export function mask(bytes: Uint8Array, start: number, end: number, key: number, phase: number = 0): void {
-  const rotation = (phase & 3) << 3;
-  // A rotation by 0 works too: shift counts are taken modulo 32.
-  key = (key >>> rotation) | (key << (32 - rotation));
   if (end - start < wordwiseFrom) {
-    maskBytes(bytes, start, end, key);
+    maskBytes(bytes, start, end, rotate(key, phase));
     return;
   }
-  const words = bytes === viewedBytes ? viewedWords : wordsOf(bytes);
-  const base = bytes.byteOffset;
-  const aligned = start + (-(base + start) & 3);
-  for (let i = start; i < aligned; i++) {
-    bytes[i]! ^= key;
-    key = (key >>> 8) | (key << 24);
-  }
-  const word =
-    ((key & 0xff) << shift0) |
-    (((key >>> 8) & 0xff) << shift1) |
-    (((key >>> 16) & 0xff) << shift2) |
-    ((key >>> 24) << shift3);
+  const { words, offset } = wordsOf(bytes);
+  const first = offset + start;
+  const last = offset + end;
+  const headBytes = first & 3;
+  const tailBytes = last & 3;
+  keyBytes.setInt32(0, rotate(key, phase - headBytes), true);
+  const word = keyWord[0]!;
   // Divisions, not shifts: memory may be larger than 2 GiB.
-  let w = (base + aligned) / 4;
-  const wordsEnd = (base + end - ((base + end) & 3)) / 4;
+  let w = (first - headBytes) / 4;
+  const wordsEnd = (last - tailBytes) / 4;
+  // The words at both ends are masked in part: the bytes of others in them do not change.
+  if (headBytes !== 0) words[w++]! ^= word & fromByte[headBytes]!;
   for (const unrolledEnd = wordsEnd - 7; w < unrolledEnd; w += 8) {
     words[w]! ^= word;
     words[w + 1]! ^= word;
@@ -84,12 +65,22 @@ export function mask(bytes: Uint8Array, start: number, end: number, key: number,
     words[w + 7]! ^= word;
   }
   for (; w < wordsEnd; w++) words[w]! ^= word;
-  maskBytes(bytes, wordsEnd * 4 - base, end, key);
+  if (tailBytes !== 0) {
+    if (w < words.length) words[w]! ^= word & ~fromByte[tailBytes]!;
+    else maskBytes(bytes, end - tailBytes, end, rotate(key, phase + end - tailBytes - start));
+  }
+}
+
+/** Returns the key as it is for a payload that begins `phase` bytes later. */
+function rotate(key: number, phase: number): number {
+  const bits = (phase & 3) << 3;
+  // Right for 0 bits too: shift counts are taken modulo 32.
+  return (key >>> bits) | (key << (32 - bits));
 }
 
 function maskBytes(bytes: Uint8Array, start: number, end: number, key: number): void {
   for (let i = start; i < end; i++) {
     bytes[i]! ^= key;
-    key = (key >>> 8) | (key << 24);
+    key = rotate(key, 1);
   }
 }

@@ -1,8 +1,12 @@
 /** UTF-8 that comes in pieces, refused at its first bad byte (RFC 6455 §8.1, RFC 3629 §4). */
 import { isUtf8 } from 'node:buffer';
+import { wordsOf } from './words.js';
 
 /** From this many bytes on, a view and the native check cost less than the loop (measured). */
-const nativeFrom = 128;
+const nativeFrom = 256;
+
+/** The bit of each byte of a word that no ASCII character has; as a signed number, which words are. */
+const highBits = 0x80808080 | 0;
 
 /** Validates a text that arrives in pieces which may split code points. */
 export class Utf8Validator {
@@ -34,7 +38,8 @@ export class Utf8Validator {
     let i = start;
     if (this.#needed === 0) {
       if (end - start < nativeFrom) {
-        while (i < end && bytes[i]! < 0x80) i++;
+        i = endOfAscii(bytes, start, end);
+        if (i === end) return -1;
       } else {
         const cut = startOfUnfinished(bytes, end);
         if (isUtf8(bytes.subarray(start, cut))) i = cut;
@@ -78,5 +83,19 @@ function startOfUnfinished(bytes: Uint8Array, end: number): number {
     const byte = bytes[end - back]!;
     if (byte >= 0xc0) return (byte < 0xe0 ? 2 : byte < 0xf0 ? 3 : 4) > back ? end - back : end;
   }
+  return end;
+}
+
+/** Returns where the first byte may be that is not ASCII, or `end`. */
+function endOfAscii(bytes: Uint8Array, start: number, end: number): number {
+  let i = start;
+  const { words, offset } = wordsOf(bytes);
+  for (; i < end && ((offset + i) & 3) !== 0; i++) if (bytes[i]! >= 0x80) return i;
+  let w = (offset + i) / 4;
+  for (; i < end - 15; i += 16, w += 4) {
+    if (((words[w]! | words[w + 1]! | words[w + 2]! | words[w + 3]!) & highBits) !== 0) return i;
+  }
+  for (; i < end - 3; i += 4, w++) if ((words[w]! & highBits) !== 0) return i;
+  for (; i < end; i++) if (bytes[i]! >= 0x80) return i;
   return end;
 }
