@@ -196,8 +196,12 @@ export class HeaderReader {
       return true;
     }
     this.length = length;
-    if (!isControl && !this.#takeLength()) return false;
-    this.#beginKey();
+    if (isControl) {
+      this.#beginKey();
+      return true;
+    }
+    if (!this.#isWithinLimit(length) || (length === 0 && !this.#isEmptyAllowed())) return false;
+    this.#takeLength();
     return true;
   }
 
@@ -223,25 +227,24 @@ export class HeaderReader {
     if (this.length <= maxShortLength) {
       return this.#refuse('length-not-minimal', `${opcodeName(this.opcode)} announces ${this.length} bytes in 16 bits`);
     }
-    if (!this.#takeLength()) return false;
-    this.#beginKey();
+    this.#takeLength();
     return true;
   }
 
-  /** Counts the length of a data frame towards its message. */
-  #takeLength(): boolean {
-    const { length } = this;
-    if (!this.#isWithinLimit(length)) return false;
-    if (length === 0 && (this.#isInsideMessage || !this.isFinal)) {
-      const { maxEmptyFragments } = this.#limits;
-      if (++this.#emptyFragments > maxEmptyFragments) {
-        const text = `${this.#emptyFragments} fragments of a message are empty, at most ${maxEmptyFragments} allowed`;
-        return this.#refuseLimit('too-many-empty-fragments', text, maxEmptyFragments, this.#emptyFragments);
-      }
-    }
-    this.announcedBytes += length;
+  /** Counts a data frame towards its message. */
+  #takeLength(): void {
+    this.announcedBytes += this.length;
     this.#isInsideMessage = !this.isFinal;
-    return true;
+    this.#beginKey();
+  }
+
+  /** Counts an empty data frame that is a fragment. */
+  #isEmptyAllowed(): boolean {
+    if (this.isFinal && !this.#isInsideMessage) return true;
+    const { maxEmptyFragments } = this.#limits;
+    if (++this.#emptyFragments <= maxEmptyFragments) return true;
+    const text = `${this.#emptyFragments} fragments of a message are empty, at most ${maxEmptyFragments} allowed`;
+    return this.#refuseLimit('too-many-empty-fragments', text, maxEmptyFragments, this.#emptyFragments);
   }
 
   #isWithinLimit(length: number): boolean {

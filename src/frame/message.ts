@@ -5,7 +5,7 @@ import { Buffer } from 'node:buffer';
 const freeCapacity = 64 * 1024;
 
 /** Pieces shorter than this are copied by a loop, which costs less than the call of a native copy (measured). */
-const nativeCopyFrom = 32;
+const nativeCopyFrom = 64;
 
 const nothing = Buffer.alloc(0);
 
