@@ -280,8 +280,10 @@ alone('tells the pieces of frames, unmasked, and stops where its sink stops', ()
     hex('83'),
   ];
   const bytes = Buffer.concat(frames);
+  assert.is(decoder.decode(bytes, 0, 6), 6);
+  assert.equal(pieces, [], 'a header alone is no piece');
   goesOn = false;
-  assert.is(decoder.decode(bytes, 0, 8), 8);
+  assert.is(decoder.decode(bytes, 6, 8), 8);
   assert.is(decoder.decode(bytes, 8, bytes.length), 9);
   goesOn = true;
   assert.is(decoder.decode(bytes, 9, bytes.length), bytes.length);

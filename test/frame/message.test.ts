@@ -36,6 +36,7 @@ assembling('takes no more than is announced, nor than 64 KiB or four times what 
     [5, 5, 2],
     [1000, 1000, 1],
     [64 * kib, 64 * kib, 100],
+    [70 * kib, 70 * kib, 1000],
     [1024 * kib, 1024 * kib, 16 * kib],
     [1000 * kib + 7, 1000 * kib + 7, 1400],
     [300 * kib, 64, 64],
