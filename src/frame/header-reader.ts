@@ -78,7 +78,7 @@ export class HeaderReader {
   /** Reads on from `position` and returns how far it came: past the header, to the byte at fault, or to `end`. */
   read(bytes: Uint8Array, position: number, end: number): number {
     if (this.#readWhole(bytes, position, end)) return position + (this.#maskBit === 0 ? 2 : 6);
-    // This shape, and not one call per byte, so that a header that came whole is read without storing in between.
+    // Every other header, step by step: the only place that refuses.
     if (this.#step === step.first) {
       if (!this.#readFirst(bytes[position++]!)) return position;
       this.#step = step.second;
@@ -111,13 +111,12 @@ export class HeaderReader {
 
   /** Reads the header of a short unfragmented message, if it is one and came whole: nearly all are, and need no steps. */
   #readWhole(bytes: Uint8Array, position: number, end: number): boolean {
+    // Asked first, and apart: a read past the end of the bytes would make all later reads slow.
+    if (end - position < 6 || this.#step !== step.first || this.#isInsideMessage) return false;
     const first = bytes[position]!;
-    // Both bits of the mask bit's place cancel out when the peer has set it as it must.
+    // With the mask bit that the peer must send only the length is left; with the other one the value is too large.
     const length = bytes[position + 1]! ^ this.#maskBit;
     if (
-      end - position < 6 ||
-      this.#step !== step.first ||
-      this.#isInsideMessage ||
       (first !== (finBit | opcodes.text) && first !== (finBit | opcodes.binary)) ||
       length > maxShortLength ||
       length > this.#limits.maxMessageBytes
