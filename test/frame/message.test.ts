@@ -23,6 +23,7 @@ function grow(total: number, frameBytes: number, pieceBytes: number): { assembly
     assert.is(assembly.length, length);
     assert.ok(assembly.capacity >= length);
     assert.ok(assembly.capacity <= Math.max(64 * kib, 4 * length), `${assembly.capacity} for ${length}`);
+    if (frameBytes === total) assert.ok(assembly.capacity <= total, `${assembly.capacity} of ${total}`);
     assert.ok(
       assembly.capacity <= Math.max(announced, 2 * length),
       `${assembly.capacity} of ${announced} for ${length}`,
