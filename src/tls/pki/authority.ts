@@ -1,0 +1,278 @@
+/**
+ * A private certificate authority for development and tests, held in memory. It issues what TLS needs and nothing more;
+ * it has no revocation, and its key is as safe as the process.
+ */
+import type { Buffer } from 'node:buffer';
+import { createPublicKey, generateKeyPairSync, type KeyObject, randomBytes } from 'node:crypto';
+import { UsageError } from '../../errors.js';
+import { canonicalHost, escapeText } from '../../text.js';
+import { purposeOids } from '../oids.js';
+import { keyIdentifier, writeCertificate } from './certificate-writer.js';
+import {
+  authorityKeyIdentifier,
+  basicConstraints,
+  commonNameOnly,
+  extendedKeyUsage,
+  generalName,
+  keyUsage,
+  subjectAltName,
+  subjectKeyIdentifier,
+} from './extensions.js';
+
+/** The kind of a key pair. */
+export type KeyType = 'ec-p256' | 'rsa-2048' | 'ed25519';
+
+/** A certificate with its private key. */
+export interface IssuedCertificate {
+  /** PEM of the certificate, followed by its intermediates up to the root, which is left out: for `cert` of `node:tls`. */
+  readonly cert: string;
+  /** PEM of the private key, PKCS#8, not encrypted. */
+  readonly key: string;
+  /** DER of the certificate alone. */
+  readonly der: Buffer;
+  /** DER of what `cert` holds, in the same order. */
+  readonly chain: readonly Buffer[];
+}
+
+/** How long a certificate is valid. */
+export interface ValidityOptions {
+  /** The first second of validity; default: five minutes ago, against clocks that differ. */
+  readonly notBefore?: Date;
+  /** The last second of validity; default: `days` after `notBefore`, and not after the issuer's. */
+  readonly notAfter?: Date;
+  /**
+   * Days of validity when `notAfter` is not given. Default: 3,650 for an authority; 825 for a leaf, the most that
+   * Apple's platforms accept from a private authority (https://support.apple.com/103769).
+   */
+  readonly days?: number;
+}
+
+export interface AuthorityOptions extends ValidityOptions {
+  /**
+   * The common name; default `mtls-ws development CA` and four hex digits of the key's identifier, so that certificates
+   * of two authorities do not look like those of one.
+   */
+  readonly commonName?: string;
+  /** Default `ec-p256`. */
+  readonly keyType?: KeyType;
+  /** How many authorities may stand between this one and a leaf (RFC 5280 §4.2.1.9); default: no limit. */
+  readonly pathLength?: number;
+}
+
+export interface IssueOptions extends ValidityOptions {
+  /** The common name, at most 64 characters; the empty string for an empty subject. */
+  readonly commonName: string;
+  /** Which end the certificate is for: decides the extended key usage. */
+  readonly kind: 'server' | 'client';
+  /** Subject alternative names: host names, `*.` before one of them for a wildcard, and IP addresses. */
+  readonly hosts?: readonly string[];
+  /** Subject alternative names: URIs, for example a SPIFFE ID. */
+  readonly uris?: readonly string[];
+  /** Subject alternative names: e-mail addresses. */
+  readonly emails?: readonly string[];
+  /** Default `ec-p256`. */
+  readonly keyType?: KeyType;
+}
+
+/** An authority: a certificate that can issue others. */
+export interface Authority extends IssuedCertificate {
+  /**
+   * Issues a certificate for one end of a connection.
+   *
+   * @throws UsageError if a name or the validity cannot be written.
+   */
+  issue(options: IssueOptions): IssuedCertificate;
+  /**
+   * Issues an intermediate authority below this one.
+   *
+   * @throws UsageError as `issue`.
+   */
+  issueAuthority(options?: AuthorityOptions): Authority;
+}
+
+/** What an authority signs with. */
+interface Issuer {
+  readonly name: Buffer;
+  readonly privateKey: KeyObject;
+  readonly keyId: Buffer;
+  readonly notAfter: Date;
+  /** What goes behind a certificate that this one issues: its own chain, or nothing for a root. */
+  readonly chain: readonly Buffer[];
+}
+
+const dayInMs = 86_400_000;
+const skewInMs = 5 * 60_000;
+const authorityDays = 3_650;
+const leafDays = 825;
+const maxCommonName = 64;
+
+/**
+ * Creates a self-signed authority.
+ *
+ * @throws UsageError if the common name or the validity cannot be written.
+ */
+export function createAuthority(options: AuthorityOptions = {}): Authority {
+  return makeAuthority(options, undefined);
+}
+
+function makeAuthority(options: AuthorityOptions, parent: Issuer | undefined): Authority {
+  const { publicKey, privateKey } = generateKeyPair(options.keyType);
+  const keyId = keyIdentifier(publicKey);
+  const name = subjectName(options.commonName ?? `mtls-ws development CA ${keyId.toString('hex', 0, 2)}`);
+  const validity = validityOf(options, authorityDays, parent);
+  const der = writeCertificate(
+    {
+      serial: randomSerial(),
+      issuer: parent?.name ?? name,
+      subject: name,
+      ...validity,
+      publicKey,
+      extensions: [
+        basicConstraints(true, options.pathLength),
+        keyUsage('keyCertSign', 'cRLSign'),
+        subjectKeyIdentifier(keyId),
+        authorityKeyIdentifier(parent?.keyId ?? keyId),
+      ],
+    },
+    parent?.privateKey ?? privateKey,
+  );
+  const issued = withKey([der, ...(parent?.chain ?? [])], privateKey);
+  const self: Issuer = {
+    name,
+    privateKey,
+    keyId,
+    notAfter: validity.notAfter,
+    chain: parent === undefined ? [] : issued.chain,
+  };
+  return {
+    ...issued,
+    issue: (leaf) => issueLeaf(leaf, self),
+    issueAuthority: (below = {}) => makeAuthority(below, self),
+  };
+}
+
+function issueLeaf(options: IssueOptions, issuer: Issuer): IssuedCertificate {
+  const { publicKey, privateKey } = generateKeyPair(options.keyType);
+  const names = [
+    ...(options.hosts ?? []).map(hostName),
+    ...(options.uris ?? []).map(uriName),
+    ...(options.emails ?? []).map(emailName),
+  ];
+  const emptySubject = options.commonName === '';
+  if (emptySubject && names.length === 0) {
+    throw new UsageError('nameless-certificate', 'a certificate needs a common name or a subject alternative name');
+  }
+  const der = writeCertificate(
+    {
+      serial: randomSerial(),
+      issuer: issuer.name,
+      subject: subjectName(options.commonName),
+      ...validityOf(options, leafDays, issuer),
+      publicKey,
+      extensions: [
+        basicConstraints(false),
+        keyUsage('digitalSignature'),
+        extendedKeyUsage(options.kind === 'server' ? purposeOids.serverAuth : purposeOids.clientAuth),
+        ...(names.length > 0 ? [subjectAltName(names, emptySubject)] : []),
+        subjectKeyIdentifier(keyIdentifier(publicKey)),
+        authorityKeyIdentifier(issuer.keyId),
+      ],
+    },
+    issuer.privateKey,
+  );
+  return withKey([der, ...issuer.chain], privateKey);
+}
+
+/** Returns a certificate, leaf first, with its key, in the forms that `node:tls` takes. */
+export function withKey(chain: readonly Buffer[], privateKey: KeyObject): IssuedCertificate {
+  return {
+    cert: chain.map(certificatePem).join(''),
+    key: privateKey.export({ type: 'pkcs8', format: 'pem' }) as string,
+    der: chain[0]!,
+    chain,
+  };
+}
+
+/** Returns the PEM of a certificate, in lines of 64 characters (RFC 7468 §2). */
+export function certificatePem(der: Buffer): string {
+  const lines = der.toString('base64').replace(/.{64}(?=.)/g, '$&\n');
+  return `-----BEGIN CERTIFICATE-----\n${lines}\n-----END CERTIFICATE-----\n`;
+}
+
+/** Creates a key pair; default `ec-p256`. */
+export function generateKeyPair(type: KeyType = 'ec-p256'): { publicKey: KeyObject; privateKey: KeyObject } {
+  const { privateKey } =
+    type === 'ec-p256'
+      ? generateKeyPairSync('ec', { namedCurve: 'prime256v1' })
+      : type === 'rsa-2048'
+        ? generateKeyPairSync('rsa', { modulusLength: 2048 })
+        : generateKeyPairSync('ed25519');
+  return { publicKey: createPublicKey(privateKey), privateKey };
+}
+
+/** Returns 16 random octets that are a positive INTEGER without leading zeros (RFC 5280 §4.1.2.2: at most 20). */
+export function randomSerial(): Buffer {
+  const serial = randomBytes(16);
+  serial[0] = (serial[0]! & 0x7f) | 0x40;
+  return serial;
+}
+
+function subjectName(commonName: string): Buffer {
+  // RFC 5280 appendix A.1: ub-common-name is 64 characters.
+  if ([...commonName].length > maxCommonName || commonName.includes('\0')) {
+    throw new UsageError(
+      'invalid-common-name',
+      `the common name "${escapeText(commonName)}" is not text of at most ${maxCommonName} characters (RFC 5280 §A.1)`,
+      { option: 'commonName' },
+    );
+  }
+  return commonNameOnly(commonName);
+}
+
+function validityOf(
+  options: ValidityOptions,
+  defaultDays: number,
+  issuer: Issuer | undefined,
+): { notBefore: Date; notAfter: Date } {
+  const notBefore = options.notBefore ?? new Date(Date.now() - skewInMs);
+  // RFC 5280 §4.1.2.5: both ends are included.
+  const end = notBefore.getTime() + (options.days ?? defaultDays) * dayInMs - 1000;
+  const notAfter = options.notAfter ?? new Date(Math.min(end, issuer?.notAfter.getTime() ?? end));
+  if (!(isWritable(notBefore) && isWritable(notAfter) && notBefore <= notAfter)) {
+    throw new UsageError('invalid-validity', 'the validity of a certificate must run forward, in years 0 to 9999', {
+      option: 'notAfter',
+    });
+  }
+  return { notBefore, notAfter };
+}
+
+function isWritable(date: Date): boolean {
+  const year = date.getUTCFullYear();
+  return year >= 0 && year <= 9999;
+}
+
+function hostName(host: string): Buffer {
+  const wildcard = host.startsWith('*.');
+  const canonical = canonicalHost(wildcard ? host.slice(2) : host);
+  if (canonical === undefined || (wildcard && canonical.kind !== 'name')) throw invalidName('hosts', host);
+  if (canonical.kind !== 'name') return generalName.ip(canonical.host);
+  return generalName.dns(wildcard ? `*.${canonical.host}` : canonical.host);
+}
+
+function uriName(uri: string): Buffer {
+  if (!/^[a-z][a-z0-9+.-]*:[\x21-\x7e]+$/i.test(uri)) throw invalidName('uris', uri);
+  return generalName.uri(uri);
+}
+
+function emailName(email: string): Buffer {
+  if (!/^[\x21-\x3f\x41-\x7e]+@[\x21-\x3f\x41-\x7e]+$/.test(email)) throw invalidName('emails', email);
+  return generalName.email(email);
+}
+
+function invalidName(option: string, value: string): UsageError {
+  return new UsageError(
+    'invalid-alternative-name',
+    `"${escapeText(value)}" cannot be a subject alternative name of this kind (RFC 5280 §4.2.1.6)`,
+    { option },
+  );
+}
