@@ -38,6 +38,11 @@ interface Signer {
   readonly chain: readonly Buffer[];
 }
 
+interface Keys {
+  readonly publicKey: KeyObject;
+  readonly privateKey: KeyObject;
+}
+
 interface Forgery {
   /** Text for a single common name, or DER of a Name. */
   readonly subject: string | Buffer;
@@ -46,7 +51,7 @@ interface Forgery {
   readonly extensions: readonly Buffer[];
   readonly notBefore?: Date;
   readonly notAfter?: Date;
-  readonly keys?: { publicKey: KeyObject; privateKey: KeyObject };
+  readonly keys?: Keys;
 }
 
 const always = { notBefore: new Date('2000-01-01T00:00:00Z'), notAfter: new Date('2100-01-01T00:00:00Z') };
@@ -117,7 +122,7 @@ function impostor(keyId?: Buffer): { root: IssuedCertificate; signer: Signer } {
   return { root, signer: rootSigner(caName, root) };
 }
 
-function makeClients(ca: Authority, otherCa: Authority): Record<ClientName, IssuedCertificate> {
+function makeClients(ca: Authority, otherCa: Authority, rsaKeys: Keys): Record<ClientName, IssuedCertificate> {
   const signer = rootSigner(caName, ca);
   const client = (commonName: string, ...extensions: readonly Buffer[]) =>
     forge({ subject: commonName, signer, extensions: [...leafExtensions, ...extensions] });
@@ -159,11 +164,12 @@ function makeClients(ca: Authority, otherCa: Authority): Record<ClientName, Issu
     serverAuthOnly: ca.issue({ commonName: 'localhost', kind: 'server', hosts }),
     /** Version 3 without extended key usage: accepted by default. */
     noEku: client('device without purpose'),
+    /** Purpose `any`, which OpenSSL does not take for clientAuth. */
     anyEku: client('device of any purpose', extendedKeyUsage(purposeOids.any)),
     bothEku: client('device of both purposes', extendedKeyUsage(purposeOids.serverAuth, purposeOids.clientAuth)),
     /** A purpose that is neither: code signing. */
     unrelatedEku: client('code signer', extendedKeyUsage('1.3.6.1.5.5.7.3.3')),
-    /** Key usage that allows no signature. */
+    /** Key usage without digitalSignature; OpenSSL's purpose check is content with keyAgreement. */
     keyAgreementOnly: forge({
       subject: 'silent device',
       signer,
@@ -180,7 +186,7 @@ function makeClients(ca: Authority, otherCa: Authority): Record<ClientName, Issu
     pathLengthExceeded: narrow
       .issueAuthority({ commonName: 'One Too Many' })
       .issue({ commonName: 'device too deep', kind: 'client' }),
-    rsa: ca.issue({ commonName: 'device of RSA', kind: 'client', keyType: 'rsa-2048' }),
+    rsa: forge({ subject: 'device of RSA', signer, keys: rsaKeys, extensions: [...leafExtensions, clientPurpose] }),
     ed25519: ca.issue({ commonName: 'device of Ed25519', kind: 'client', keyType: 'ed25519' }),
     /** Two URIs: neither counts as a SPIFFE ID. */
     twoUris: ca.issue({
@@ -192,7 +198,7 @@ function makeClients(ca: Authority, otherCa: Authority): Record<ClientName, Issu
   };
 }
 
-function makeServers(ca: Authority, otherCa: Authority): Record<ServerName, IssuedCertificate> {
+function makeServers(ca: Authority, otherCa: Authority, rsaKeys: Keys): Record<ServerName, IssuedCertificate> {
   const signer = rootSigner(caName, ca);
   const server = (commonName: string, ...extensions: readonly Buffer[]) =>
     forge({ subject: commonName, signer, extensions: [...leafExtensions, ...extensions] });
@@ -235,7 +241,12 @@ function makeServers(ca: Authority, otherCa: Authority): Record<ServerName, Issu
     ),
     /** `127.0.0.1` written as a DNS name. */
     addressAsDns: server('127.0.0.1', serverPurpose, subjectAltName([generalName.dns('127.0.0.1')], false)),
-    rsa: ca.issue({ commonName: 'server', kind: 'server', hosts, keyType: 'rsa-2048' }),
+    rsa: forge({
+      subject: 'server',
+      signer,
+      keys: rsaKeys,
+      extensions: [...leafExtensions, serverPurpose, subjectAltName(hostNames, false)],
+    }),
   };
 }
 
@@ -415,13 +426,15 @@ export interface Kit {
 function makeKit(): Kit {
   const ca = createAuthority({ commonName: caName, ...always });
   const otherCa = createAuthority({ commonName: 'Other CA', ...always });
+  // Slow to make (some 100 ms), so both ends share them.
+  const rsaKeys = generateKeyPair('rsa-2048');
   return {
     ca,
     otherCa,
     impostorCa: impostor().root,
     impostorCaSameKeyId: impostor(keyIdOf(ca)).root,
-    clients: makeClients(ca, otherCa),
-    servers: makeServers(ca, otherCa),
+    clients: makeClients(ca, otherCa, rsaKeys),
+    servers: makeServers(ca, otherCa, rsaKeys),
     hostile: makeHostile(ca),
   };
 }
