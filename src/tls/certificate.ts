@@ -136,7 +136,8 @@ function serialText(octets: Buffer): string {
     return `-${magnitude.length % 2 === 0 ? '' : '0'}${magnitude}`;
   }
   const start = octets.length > 1 && octets[0] === 0 ? 1 : 0;
-  return octets.toString('hex', start).toUpperCase();
+  const hex = octets.toString('hex', start).toUpperCase();
+  return hex === '00' ? '0' : hex;
 }
 
 function readPublicKeyInfo(fields: DerReader): Buffer {

@@ -145,7 +145,7 @@ const rest = [sequence(), validity, sequence(), publicKey];
 fields('writes serial numbers as Node does, negative and zero ones included', () => {
   const serial = (hex: string) =>
     parseCertificate(assembled(element(0x02, Buffer.from(hex, 'hex')), algorithm, ...rest)).serialNumber;
-  assert.is(serial('00'), '00');
+  assert.is(serial('00'), '0');
   assert.is(serial('01'), '01');
   assert.is(serial('0080'), '80');
   assert.is(serial('ff'), '-01');
