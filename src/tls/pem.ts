@@ -10,6 +10,7 @@ export const pemFaults = {
   empty: 'it is empty',
   binary: 'it is binary (DER or PKCS#12), not PEM text; convert it, for example with `openssl x509 -inform der`',
   'not-utf8': 'it is not text in UTF-8 (a file written by PowerShell `>` is UTF-16)',
+  'byte-order-mark': 'it begins with a byte order mark, which hides its first line from OpenSSL; save it without',
   path: 'it looks like a file name; the content of the file is wanted',
   'escaped-newlines': 'its lines are separated by the two characters \\n instead of line breaks',
   'no-pem': 'it has no line -----BEGIN …-----',
@@ -19,6 +20,7 @@ export const pemFaults = {
   'malformed-base64': 'a block is not valid base64',
   'empty-block': 'a block is empty',
   'key-instead-of-certificate': 'it holds a private key where a certificate is expected',
+  'request-instead-of-certificate': 'it holds a signing request (CSR), not the certificate that was issued for it',
   'no-certificate': 'it holds no certificate',
   'certificate-instead-of-key': 'it holds a certificate where a private key is expected',
   'no-key': 'it holds no private key',
@@ -63,6 +65,7 @@ export interface PemBlock {
  */
 export function readPem(input: string | Uint8Array): PemBlock[] {
   const text = toText(input);
+  if (text.startsWith('\ufeff')) throw new PemFault('byte-order-mark', 1);
   const blocks: PemBlock[] = [];
   let open: { label: string; line: number; body: string[] } | undefined;
   for (const [index, raw] of text.split(/\r\n|\n|\r/).entries()) {
@@ -96,7 +99,9 @@ export function readPemCertificates(input: string | Uint8Array): PemBlock[] {
   // RFC 7468 §5.1: parsers may take the older labels, too.
   const certificates = blocks.filter(({ label }) => label === 'CERTIFICATE' || label === 'X509 CERTIFICATE');
   if (certificates.length > 0) return certificates;
-  throw new PemFault(blocks.some(isKey) ? 'key-instead-of-certificate' : 'no-certificate');
+  if (blocks.some(isKey)) throw new PemFault('key-instead-of-certificate');
+  const isRequest = blocks.some(({ label }) => label.endsWith('CERTIFICATE REQUEST'));
+  throw new PemFault(isRequest ? 'request-instead-of-certificate' : 'no-certificate');
 }
 
 /**
@@ -133,7 +138,7 @@ function toText(input: string | Uint8Array): string {
 }
 
 function whyNoBlock(text: string): PemFaultCode {
-  const trimmed = text.replace(/^\ufeff/, '').trim();
+  const trimmed = text.trim();
   if (trimmed === '') return 'empty';
   if (/^-----BEGIN [^\n]*\\n/.test(trimmed)) return 'escaped-newlines';
   if (trimmed.startsWith('0\u0082') || trimmed.startsWith('0\ufffd')) return 'binary';
@@ -144,7 +149,7 @@ function whyNoBlock(text: string): PemFaultCode {
 }
 
 function closeBlock(open: { label: string; line: number; body: string[] }): PemBlock {
-  const headers = open.body.findIndex((line) => line === '');
+  const headers = open.body.indexOf('');
   // RFC 1421 §4.4: header fields, then an empty line; keys in the traditional form have them when they are encrypted.
   const hasHeaders = headers > 0 && open.body[0]!.includes(':');
   const base64 = open.body

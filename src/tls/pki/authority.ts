@@ -118,6 +118,8 @@ export function createAuthority(options: AuthorityOptions = {}): Authority {
 function makeAuthority(options: AuthorityOptions, parent: Issuer | undefined): Authority {
   const { publicKey, privateKey } = generateKeyPair(options.keyType);
   const keyId = keyIdentifier(publicKey);
+  // RFC 5280 §4.1.2.4: an issuer MUST have a name that is not empty.
+  if (options.commonName === '') throw nameless('an authority needs a common name');
   const name = subjectName(options.commonName ?? `mtls-ws development CA ${keyId.toString('hex', 0, 2)}`);
   const validity = validityOf(options, authorityDays, parent);
   const der = writeCertificate(
@@ -160,7 +162,7 @@ function issueLeaf(options: IssueOptions, issuer: Issuer): IssuedCertificate {
   ];
   const emptySubject = options.commonName === '';
   if (emptySubject && names.length === 0) {
-    throw new UsageError('nameless-certificate', 'a certificate needs a common name or a subject alternative name');
+    throw nameless('a certificate needs a common name or a subject alternative name (RFC 5280 §4.1.2.6)');
   }
   const der = writeCertificate(
     {
@@ -267,6 +269,10 @@ function uriName(uri: string): Buffer {
 function emailName(email: string): Buffer {
   if (!/^[\x21-\x3f\x41-\x7e]+@[\x21-\x3f\x41-\x7e]+$/.test(email)) throw invalidName('emails', email);
   return generalName.email(email);
+}
+
+function nameless(message: string): UsageError {
+  return new UsageError('nameless-certificate', message, { option: 'commonName' });
 }
 
 function invalidName(option: string, value: string): UsageError {
