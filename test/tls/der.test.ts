@@ -48,7 +48,7 @@ const badHeaders: ReadonlyArray<readonly [string, string]> = [
   ['less content than announced', '04 02 00'],
   ['a long length cut short', '04 82 01'],
   ['the indefinite form', '04 80 0000'],
-  ['a length in the long form that fits the short', '04 81 7f'],
+  ['a length in the long form that fits the short', '04 81 01 00'],
   ['a length with a leading zero', '04 82 0080'],
   ['a length of five octets', '04 85 0000000001 00'],
   ['a length of 2^32 − 1', '04 84 ffffffff'],
