@@ -1,0 +1,377 @@
+/**
+ * The server's half of the opening handshake (RFC 6455 §4.2) on a socket whose peer is verified: reads the request,
+ * asks who decides, answers, and makes the connection. `Server` and `attach` both stand on it.
+ */
+import type { Duplex } from 'node:stream';
+import { HandshakeError, type MtlsWsError, PeerIdentityError, UsageError } from '../errors.js';
+import {
+  acceptResponse,
+  examineRequest,
+  type Fields,
+  HeadParser,
+  negotiateProtocol,
+  plainResponse,
+  type RequestHead,
+  refusalResponse,
+} from '../handshake/index.js';
+import { escapeText } from '../text.js';
+import { describeIdentity, type Refusal, type VerifiedPeer } from '../tls/index.js';
+import { Connection } from './connection.js';
+import {
+  type ConnectionOptions,
+  type ResolvedConnectionOptions,
+  resolveConnectionOptions,
+  wholeNumber,
+} from './options.js';
+
+/** Who asks to come in, and for what. */
+export interface UpgradeRequest {
+  /** Who asks, proved by its certificate. */
+  readonly peer: VerifiedPeer;
+  /** Path and query of the request, for example `/chat?room=1`. */
+  readonly path: string;
+  /** The `Host` of the request. */
+  readonly host: string;
+  readonly headers: Fields;
+  /** The subprotocols the client offers, in its order of preference. */
+  readonly protocols: readonly string[];
+  /** The `Origin` of the request; `undefined` when there is none, as from a client that is no browser. */
+  readonly origin: string | undefined;
+  readonly remoteAddress: string;
+  readonly remotePort: number;
+}
+
+/** `true` lets in. Anything else refuses with 403; `reason` is told to the peer and to `refused`. */
+export type AuthorizationVerdict = boolean | { readonly reason: string };
+
+/** Decides who comes in. A throw, or a rejection, refuses with 500. */
+export type Authorize = (request: UpgradeRequest) => AuthorizationVerdict | Promise<AuthorizationVerdict>;
+
+/** A plain HTTP request of a verified peer. */
+export interface PlainRequest {
+  readonly method: string;
+  readonly path: string;
+  readonly headers: Fields;
+  readonly peer: VerifiedPeer;
+  readonly remoteAddress: string;
+  readonly remotePort: number;
+}
+
+export interface PlainResponse {
+  readonly status: number;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string | Uint8Array;
+}
+
+export interface AcceptorOptions extends ConnectionOptions {
+  /** Who may come in. Default: every peer that its certificate verifies against `ca`. */
+  authorize?: Authorize;
+  /** The subprotocols this server speaks, in its order of preference. Default: none. */
+  protocols?: readonly string[];
+  /** Origins of browser pages that may connect. Default: none but the page's own server (`Origin` is `Host`). */
+  origins?: readonly string[];
+  /** Answers plain HTTP requests, such as `GET /healthz`. `undefined` is answered with 426. Default: 426 to all. */
+  onRequest?: (request: PlainRequest) => PlainResponse | undefined | Promise<PlainResponse | undefined>;
+  /** How many connections may be open at once; the next is answered with 503. Default: no limit. */
+  maxConnections?: number;
+}
+
+/** What an acceptor tells. */
+export interface AcceptorEvents {
+  connection(connection: Connection, request: UpgradeRequest): void;
+  refused(refusal: Refusal): void;
+}
+
+/** A socket whose peer is verified, before its opening handshake. */
+export interface Incoming {
+  readonly socket: Duplex;
+  readonly peer: VerifiedPeer;
+  readonly remoteAddress: string;
+  readonly remotePort: number;
+  /** Ends the handshake deadline. */
+  established(): void;
+  /** What happens at the handshake deadline. */
+  onDeadline: (() => void) | undefined;
+}
+
+let lastId = 0;
+/** Returns a number that no other connection of this process has. */
+export function nextConnectionId(): number {
+  return ++lastId;
+}
+
+export class Acceptor {
+  readonly #options: AcceptorOptions;
+  readonly #connectionOptions: ResolvedConnectionOptions;
+  readonly #maxConnections: number;
+  readonly #events: AcceptorEvents;
+  readonly connections: Set<Connection> = new Set();
+  #draining = false;
+
+  constructor(options: AcceptorOptions, events: AcceptorEvents) {
+    for (const name of ['authorize', 'onRequest'] as const) {
+      if (options[name] !== undefined && typeof options[name] !== 'function') {
+        throw new UsageError('option-not-a-function', `${name} must be a function`, { option: name });
+      }
+    }
+    this.#options = options;
+    this.#connectionOptions = resolveConnectionOptions(options);
+    this.#maxConnections = wholeNumber(
+      'maxConnections',
+      options.maxConnections,
+      Number.MAX_SAFE_INTEGER,
+      1,
+      Number.MAX_SAFE_INTEGER,
+    );
+    this.#events = events;
+  }
+
+  /** Reads the head of a request from `incoming.socket`. */
+  accept(incoming: Incoming): void {
+    new Opening(this, incoming).read();
+  }
+
+  /** Goes on with a request whose head somebody else has read. @param rest bytes that came behind the head */
+  acceptRequest(incoming: Incoming, head: RequestHead, rest: Buffer): void {
+    new Opening(this, incoming).examine(head, rest);
+  }
+
+  /** Not for users: what `Opening` needs. */
+  get inside(): {
+    options: AcceptorOptions;
+    connectionOptions: ResolvedConnectionOptions;
+    events: AcceptorEvents;
+    unavailable: string | undefined;
+  } {
+    const unavailable = this.#draining
+      ? 'the server is shutting down'
+      : this.connections.size >= this.#maxConnections
+        ? `${this.#maxConnections} connections are open, no more are allowed (maxConnections)`
+        : undefined;
+    return {
+      options: this.#options,
+      connectionOptions: this.#connectionOptions,
+      events: this.#events,
+      unavailable,
+    };
+  }
+
+  /**
+   * Closes every connection with 1001 and waits until they are gone; those that are left after `deadline` milliseconds
+   * are cut.
+   */
+  async drain(deadline: number): Promise<void> {
+    this.#draining = true;
+    const open = [...this.connections];
+    const timer = setTimeout(() => {
+      for (const connection of open) connection.terminate();
+    }, deadline);
+    await Promise.all(open.map((connection) => connection.close(1001, 'the server is shutting down')));
+    clearTimeout(timer);
+  }
+}
+
+/** One opening handshake. */
+class Opening {
+  readonly #acceptor: Acceptor;
+  readonly #incoming: Incoming;
+  readonly #id = nextConnectionId();
+  #answered = false;
+  #stopReading: () => void = () => {};
+
+  constructor(acceptor: Acceptor, incoming: Incoming) {
+    this.#acceptor = acceptor;
+    this.#incoming = incoming;
+    const { socket } = incoming;
+    // A socket that breaks during the handshake is nobody's error: it has no connection yet.
+    socket.on('error', ignore);
+    incoming.onDeadline = () => {
+      if (this.#answered) socket.destroy();
+      else
+        this.#refuse(
+          new HandshakeError('deadline', 'the opening handshake took too long (handshakeTimeout)', { httpStatus: 408 }),
+        );
+    };
+  }
+
+  read(): void {
+    const { socket } = this.#incoming;
+    const { trace } = this.#acceptor.inside.connectionOptions;
+    const parser = new HeadParser('request');
+    const onData = (chunk: Buffer): void => {
+      trace?.(this.#id, 'in', chunk);
+      const consumed = parser.push(chunk);
+      if (parser.error === undefined && parser.head === undefined) return;
+      stop();
+      // Frames may follow in the same packet: they are held until the 101 is on its way (T7).
+      socket.pause();
+      if (parser.error !== undefined) this.#refuse(parser.error);
+      else this.examine(parser.head as RequestHead, chunk.subarray(consumed));
+    };
+    const onEnd = (): void => {
+      stop();
+      this.#answered = true;
+      this.#incoming.established();
+      socket.destroy();
+      if (parser.receivedBytes > 0)
+        this.#report(new HandshakeError('cut', 'the client closed the connection within its request'));
+    };
+    const stop = (): void => {
+      socket.off('data', onData);
+      socket.off('end', onEnd);
+    };
+    socket.on('data', onData);
+    socket.on('end', onEnd);
+  }
+
+  examine(head: RequestHead, rest: Buffer): void {
+    const { options, unavailable } = this.#acceptor.inside;
+    const { peer, remoteAddress, remotePort } = this.#incoming;
+    const verdict = examineRequest(head, { serverName: peer.tls.serverName, origins: options.origins });
+    if (verdict.kind === 'refused') return this.#refuse(verdict.error);
+    if (verdict.kind === 'plain') {
+      const { path } = verdict;
+      const request = { method: head.method, path, headers: head.fields, peer, remoteAddress, remotePort };
+      return this.#decide(
+        () => options.onRequest?.(request),
+        (response) => this.#answerPlain(request, response),
+      );
+    }
+    if (unavailable !== undefined) {
+      return this.#refuse(new HandshakeError('unavailable', unavailable, { httpStatus: 503 }));
+    }
+    const request: UpgradeRequest = {
+      peer,
+      path: verdict.path,
+      host: verdict.host,
+      headers: head.fields,
+      protocols: verdict.offeredProtocols,
+      origin: verdict.origin,
+      remoteAddress,
+      remotePort,
+    };
+    this.#decide(
+      () => (options.authorize === undefined ? true : options.authorize(request)),
+      (allowed) => {
+        if (allowed === true) this.#open(request, verdict.key, rest);
+        else this.#refuseUnauthorized(request, allowed);
+      },
+    );
+  }
+
+  /** Runs the user's code, at once if it answers at once; a throw is a 500. */
+  #decide<T>(ask: () => T | Promise<T>, then: (answer: T) => void): void {
+    const fail = (cause: unknown): void => {
+      if (this.#answered) return;
+      this.#refuse(
+        new HandshakeError(
+          'handler-failed',
+          `the code that decides about requests failed: ${escapeText(cause instanceof Error ? cause.message : String(cause))}`,
+          { httpStatus: 500 },
+          { cause },
+        ),
+        'the server failed to decide about this request',
+      );
+    };
+    const proceed = (answer: T): void => {
+      // The deadline may have passed, or the client gone, while the answer was awaited.
+      if (!this.#answered && !this.#incoming.socket.destroyed) then(answer);
+    };
+    let answer: T | Promise<T>;
+    try {
+      answer = ask();
+    } catch (error) {
+      fail(error);
+      return;
+    }
+    if (answer instanceof Promise) answer.then(proceed).catch(fail);
+    else proceed(answer);
+  }
+
+  #refuseUnauthorized(request: UpgradeRequest, verdict: AuthorizationVerdict): void {
+    const given = typeof verdict === 'object' && verdict !== null ? String(verdict.reason) : '';
+    const reason = given === '' ? 'not authorized' : escapeText(given);
+    const presented = describeIdentity(request.peer);
+    this.#refuse(
+      new PeerIdentityError(
+        'not-authorized',
+        `${escapeText(request.path)} was refused: ${reason}; presented: ${presented}`,
+        { presented, hint: 'the certificate is valid, but the server lets its owner not in here: ask its operator' },
+      ),
+      reason,
+      403,
+    );
+  }
+
+  #open(request: UpgradeRequest, key: string, rest: Buffer): void {
+    const { options, connectionOptions, events, unavailable } = this.#acceptor.inside;
+    if (unavailable !== undefined) {
+      return this.#refuse(new HandshakeError('unavailable', unavailable, { httpStatus: 503 }));
+    }
+    const { socket, peer, remoteAddress, remotePort } = this.#incoming;
+    const protocol = negotiateProtocol(request.protocols, options.protocols ?? []);
+    this.#answered = true;
+    this.#incoming.established();
+    this.#stopReading();
+    socket.off('error', ignore);
+    const connection = new Connection({
+      id: this.#id,
+      role: 'server',
+      socket,
+      peer,
+      options: connectionOptions,
+      protocol: protocol ?? '',
+      remoteAddress,
+      remotePort,
+      preface: acceptResponse({ key, protocol }),
+      head: rest,
+    });
+    this.#acceptor.connections.add(connection);
+    void connection.closed.then(() => this.#acceptor.connections.delete(connection));
+    events.connection(connection, request);
+  }
+
+  #answerPlain(request: PlainRequest, response: PlainResponse | undefined): void {
+    if (response === undefined) {
+      this.#answer(
+        refusalResponse(
+          new HandshakeError('upgrade-required', 'this is a WebSocket server: the request asks for no upgrade', {
+            httpStatus: 426,
+          }),
+        ),
+      );
+      return;
+    }
+    const { status, body = '', headers } = response;
+    this.#answer(plainResponse(status, body, { headers, method: request.method }));
+  }
+
+  /** @param told what the client is told, where that is less than what is reported here */
+  #refuse(
+    error: MtlsWsError & { httpStatus?: number | undefined },
+    told?: string,
+    httpStatus = error.httpStatus ?? 400,
+  ): void {
+    this.#answer(refusalResponse(new HandshakeError(error.code, told ?? error.message, { httpStatus })));
+    this.#report(error);
+  }
+
+  #answer(bytes: Buffer): void {
+    const { socket } = this.#incoming;
+    this.#answered = true;
+    this.#acceptor.inside.connectionOptions.trace?.(this.#id, 'out', bytes);
+    // What the client still sends is dropped, so that it can read the answer before it sees a reset. The handshake
+    // deadline stays in force.
+    socket.on('data', ignore);
+    socket.on('end', () => socket.destroy());
+    socket.end(bytes);
+    socket.resume();
+  }
+
+  #report(error: MtlsWsError): void {
+    const { peer, remoteAddress, remotePort } = this.#incoming;
+    this.#acceptor.inside.events.refused({ error, remoteAddress, remotePort, presented: describeIdentity(peer) });
+  }
+}
+
+function ignore(): void {}

@@ -1,0 +1,132 @@
+/**
+ * WebSocket on an `https.Server` that somebody else runs: its upgrades to one path go the way of our own server, through
+ * the same gate. That server must demand client certificates; one that does not is refused, never repaired.
+ */
+import { EventEmitter } from 'node:events';
+import type { IncomingMessage as HttpRequest } from 'node:http';
+import type { Server as HttpsServer } from 'node:https';
+import type { Duplex } from 'node:stream';
+import type { TLSSocket } from 'node:tls';
+import { PeerIdentityError, UsageError } from '../errors.js';
+import { Fields, type RequestHead } from '../handshake/index.js';
+import { verifyPeer } from '../tls/index.js';
+import { Acceptor, type AcceptorOptions } from './acceptor.js';
+import type { Connection } from './connection.js';
+import { defaultHandshakeTimeout, wholeNumber } from './options.js';
+import type { ServerEvents } from './server.js';
+
+export interface AttachOptions extends AcceptorOptions {
+  /** The path whose upgrades are taken, without query. Upgrades to other paths are left to others. */
+  path: string;
+  /** Milliseconds from the upgrade request to the 101. Default 10,000. */
+  handshakeTimeout?: number;
+}
+
+/** The WebSocket side of an `https.Server`. Its events are those of `ServerEvents`. */
+export class AttachedServer extends EventEmitter<ServerEvents> {
+  readonly #server: HttpsServer;
+  readonly #acceptor: Acceptor;
+  readonly #path: string;
+  readonly #timeout: number;
+  readonly #onUpgrade: (request: HttpRequest, socket: Duplex, head: Buffer) => void;
+  #closing: Promise<void> | undefined;
+
+  /** @throws UsageError `attach-unverified` unless the server demands and verifies client certificates */
+  constructor(server: HttpsServer, options: AttachOptions) {
+    super();
+    mustVerifyClients(server);
+    if (typeof options?.path !== 'string' || !options.path.startsWith('/') || options.path.includes('?')) {
+      throw new UsageError('path-malformed', 'path must be a path without query, for example /chat', {
+        option: 'path',
+      });
+    }
+    this.#server = server;
+    this.#path = options.path;
+    this.#timeout = wholeNumber('handshakeTimeout', options.handshakeTimeout, defaultHandshakeTimeout);
+    this.#acceptor = new Acceptor(options, {
+      connection: (connection, request) => this.emit('connection', connection, request),
+      refused: (refusal) => this.emit('refused', refusal),
+    });
+    this.#onUpgrade = (request, socket, head) => this.#upgrade(request, socket, head);
+    server.on('upgrade', this.#onUpgrade);
+  }
+
+  /** The connections that are open. */
+  get connections(): ReadonlySet<Connection> {
+    return this.#acceptor.connections;
+  }
+
+  #upgrade(request: HttpRequest, socket: Duplex, head: Buffer): void {
+    const target = request.url ?? '/';
+    if (target.split('?', 1)[0] !== this.#path) {
+      // Nobody else listens: an upgrade that nobody answers would stay open for ever.
+      if (this.#server.listenerCount('upgrade') === 1) {
+        socket.on('error', () => {});
+        socket.end('HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
+      }
+      return;
+    }
+    const secure = socket as TLSSocket;
+    const { remoteAddress = '', remotePort = 0 } = secure;
+    const peer = verifyPeer(secure, { peerRole: 'client' });
+    if (peer instanceof PeerIdentityError) {
+      socket.on('error', () => {});
+      socket.destroy();
+      this.emit('refused', { error: peer, remoteAddress, remotePort, presented: peer.presented });
+      return;
+    }
+    const incoming = {
+      socket,
+      peer,
+      remoteAddress,
+      remotePort,
+      established: () => clearTimeout(timer),
+      onDeadline: undefined as (() => void) | undefined,
+    };
+    const timer = setTimeout(() => incoming.onDeadline?.(), this.#timeout);
+    socket.once('close', () => clearTimeout(timer));
+    const requestHead: RequestHead = {
+      kind: 'request',
+      method: request.method ?? '',
+      target,
+      version: request.httpVersion,
+      fields: Fields.fromRaw(request.rawHeaders),
+    };
+    this.#acceptor.acceptRequest(incoming, requestHead, head);
+  }
+
+  /** Takes no more upgrades, closes its connections with 1001, and cuts what is left after `deadline` ms (default 5,000). */
+  close({ deadline = 5_000 }: { deadline?: number } = {}): Promise<void> {
+    this.#closing ??= (async () => {
+      this.#server.off('upgrade', this.#onUpgrade);
+      await this.#acceptor.drain(wholeNumber('deadline', deadline, 5_000, 0));
+      this.emit('close');
+    })();
+    return this.#closing;
+  }
+}
+
+/** Node keeps these options on the server object; what cannot be seen there is not assumed. */
+function mustVerifyClients(server: HttpsServer): void {
+  const { requestCert, rejectUnauthorized, ca } = server as unknown as Record<string, unknown>;
+  const missing = [
+    requestCert === true ? '' : 'requestCert: true',
+    rejectUnauthorized === true ? '' : 'rejectUnauthorized left at true',
+    ca === undefined || ca === null || (ca as { length?: number }).length === 0 ? 'ca, the CA of the clients' : '',
+  ].filter((part) => part !== '');
+  if (missing.length === 0) return;
+  throw new UsageError(
+    'attach-unverified',
+    `attach() needs an https.Server that verifies its clients; it lacks ${missing.join(' and ')}`,
+    { option: 'server' },
+  );
+}
+
+/**
+ * Takes the WebSocket upgrades to `options.path` of an `https.Server`.
+ *
+ * @throws UsageError `attach-unverified` unless the server has `requestCert: true`, verification on, and a `ca`
+ */
+export function attach(server: HttpsServer, options: AttachOptions): AttachedServer {
+  return new AttachedServer(server, options);
+}

@@ -1,0 +1,244 @@
+/** The client's half of the opening handshake (RFC 6455 §4.1): from a URL to an open connection to a verified server. */
+import type { Duplex } from 'node:stream';
+import { HandshakeError, UsageError } from '../errors.js';
+import {
+  createRequest,
+  examineResponse,
+  type HeaderInput,
+  HeadParser,
+  type ResponseHead,
+  responseBodyLength,
+} from '../handshake/index.js';
+import { canonicalHost, escapeText } from '../text.js';
+import {
+  type CredentialInput,
+  dial,
+  explainAlert,
+  explainSilence,
+  loadCredentials,
+  type PeerIdentity,
+} from '../tls/index.js';
+import { nextConnectionId } from './acceptor.js';
+import { Connection } from './connection.js';
+import { type ConnectionOptions, defaultHandshakeTimeout, resolveConnectionOptions, wholeNumber } from './options.js';
+
+export interface ConnectOptions extends CredentialInput, ConnectionOptions {
+  /** The subprotocols to offer, in order of preference. Default: none. */
+  protocols?: readonly string[];
+  /** The `Origin` to send. Default: none; only browsers need one. */
+  origin?: string;
+  /** More header fields of the request. Those of the handshake itself cannot be set. */
+  headers?: HeaderInput;
+  /** The name to ask for and to find in the server's certificate. Default: the host of the URL. */
+  servername?: string;
+  /** Ends the attempt; `connect` then rejects with its reason. */
+  signal?: AbortSignal;
+  /** A connected stream to use instead of a new TCP connection: a tunnel, a CONNECT proxy, a Unix socket. */
+  socket?: Duplex;
+  /** Milliseconds from the call to the 101. Default 10,000. */
+  handshakeTimeout?: number;
+}
+
+/** A refusal's body is kept up to this many bytes, in the error's message up to much less. */
+const maxBodyBytes = 16 * 1024;
+
+/** The most of a refusal's body that goes into a message, in characters. */
+const maxShownBody = 200;
+
+/**
+ * Opens a connection, and resolves when the server has answered 101: an accepted TLS handshake alone proves nothing to a
+ * client of TLS 1.3.
+ *
+ * @param url `wss:` only
+ * @throws PeerIdentityError (rejects) if a certificate was refused, at either end; `certain` says whether that is known or
+ *   the likely reason
+ * @throws HandshakeError (rejects) if there was no connection, no TLS, an HTTP status other than 101, or a wrong answer
+ * @throws UsageError (rejects) if an option, the URL or the credentials cannot be used
+ */
+export async function connect(url: string | URL, options: ConnectOptions): Promise<Connection> {
+  if (typeof options !== 'object' || options === null) {
+    throw new UsageError('option-missing', 'connect() takes a URL and an object with ca, cert and key');
+  }
+  const connectionOptions = resolveConnectionOptions(options);
+  const { protocols, origin, headers } = options;
+  const request = createRequest({ url, protocols, origin, headers });
+  const credentials = loadCredentials(options);
+  const timeout = wholeNumber('handshakeTimeout', options.handshakeTimeout, defaultHandshakeTimeout);
+  const { hostname, port } = new URL(url);
+  const host = canonicalHost(hostname)?.host ?? hostname;
+
+  const attempt = new AbortController();
+  const timer = setTimeout(() => {
+    attempt.abort(
+      new HandshakeError(
+        'deadline',
+        `no answer from ${escapeText(new URL(url).host)} within ${timeout} ms (handshakeTimeout)`,
+      ),
+    );
+  }, timeout);
+  const onAbort = (): void => attempt.abort(options.signal?.reason);
+  if (options.signal?.aborted === true) onAbort();
+  options.signal?.addEventListener('abort', onAbort);
+  try {
+    const { socket, peer } = await dial({
+      host,
+      port: port === '' ? 443 : Number(port),
+      serverName: options.servername,
+      credentials,
+      socket: options.socket,
+      signal: attempt.signal,
+    });
+    const id = nextConnectionId();
+    const trace = connectionOptions.trace;
+    trace?.(id, 'out', request.bytes);
+    socket.write(request.bytes);
+    const remoteAddress = socket.remoteAddress ?? '';
+    const remotePort = socket.remotePort ?? 0;
+    const { head, rest } = await readResponse(
+      socket,
+      attempt.signal,
+      credentials.identity,
+      trace === undefined ? undefined : (bytes) => trace(id, 'in', bytes),
+    );
+    const verdict = examineResponse(head, request);
+    if (verdict.kind !== 'accepted') {
+      const error = verdict.kind === 'refused' ? verdict.error : undefined;
+      const body = error?.code === 'http-status' ? await readBody(socket, head, rest, attempt.signal) : '';
+      socket.destroy();
+      throw withBody(error ?? new HandshakeError('response-malformed', 'the server sent no final response'), body);
+    }
+    return new Connection({
+      id,
+      role: 'client',
+      socket,
+      peer,
+      options: connectionOptions,
+      protocol: verdict.protocol,
+      remoteAddress,
+      remotePort,
+      head: rest,
+    });
+  } finally {
+    clearTimeout(timer);
+    options.signal?.removeEventListener('abort', onAbort);
+  }
+}
+
+/** Reads response heads until one that is not 1xx, or 101. Leaves the socket paused, without listeners but for errors. */
+function readResponse(
+  socket: Duplex,
+  signal: AbortSignal,
+  own: PeerIdentity,
+  trace: ((bytes: Buffer) => void) | undefined,
+): Promise<{ head: ResponseHead; rest: Buffer }> {
+  return new Promise((resolve, reject) => {
+    let parser = new HeadParser('response');
+    let receivedBytes = 0;
+    let interim = 0;
+    const stop = (): void => {
+      socket.off('data', onData);
+      socket.off('end', onEnd);
+      socket.off('error', onError);
+      socket.off('close', onEnd);
+      signal.removeEventListener('abort', onAbort);
+      // Until somebody else listens, a socket that breaks must not break the process.
+      socket.on('error', () => {});
+    };
+    const fail = (error: unknown): void => {
+      stop();
+      socket.destroy();
+      reject(error);
+    };
+    const onAbort = (): void => fail(signal.reason);
+    const onData = (chunk: Buffer): void => {
+      trace?.(chunk);
+      receivedBytes += chunk.length;
+      let position = 0;
+      while (position < chunk.length) {
+        position += parser.push(chunk, position);
+        if (parser.error !== undefined) return fail(parser.error);
+        const head = parser.head as ResponseHead | undefined;
+        if (head === undefined) return;
+        if (head.status >= 100 && head.status < 200 && head.status !== 101) {
+          // RFC 9110 §15.2: interim responses may come before the final one; not without end.
+          if (++interim > 8)
+            return fail(
+              new HandshakeError('response-malformed', 'more than 8 interim responses came (RFC 9110 §15.2)'),
+            );
+          parser = new HeadParser('response');
+          continue;
+        }
+        stop();
+        socket.pause();
+        return resolve({ head, rest: chunk.subarray(position) });
+      }
+    };
+    const onEnd = (): void => {
+      if (receivedBytes === 0) fail(explainSilence(own));
+      else
+        fail(
+          new HandshakeError(
+            'cut',
+            `the server closed the connection within its response, after ${receivedBytes} bytes`,
+          ),
+        );
+    };
+    const onError = (error: NodeJS.ErrnoException): void => {
+      const refusal = explainAlert(error, own);
+      if (refusal !== undefined) return fail(refusal);
+      if (receivedBytes === 0 && (error.code === 'ECONNRESET' || error.code === 'EPIPE'))
+        return fail(explainSilence(own, error));
+      fail(
+        new HandshakeError(
+          'cut',
+          `the connection broke before the server had answered (${error.code ?? escapeText(error.message)})`,
+          {},
+          { cause: error },
+        ),
+      );
+    };
+    if (signal.aborted) return fail(signal.reason);
+    signal.addEventListener('abort', onAbort);
+    socket.on('data', onData);
+    socket.on('end', onEnd);
+    socket.on('close', onEnd);
+    socket.on('error', onError);
+    if (socket.destroyed) onEnd();
+  });
+}
+
+/** Reads the body of a refusal, up to a bound, until its end, the end of the connection or the deadline. */
+function readBody(socket: Duplex, head: ResponseHead, rest: Buffer, signal: AbortSignal): Promise<string> {
+  const length = Math.min(responseBodyLength(head) ?? maxBodyBytes, maxBodyBytes);
+  return new Promise((resolve) => {
+    const chunks: Buffer[] = [rest];
+    let size = rest.length;
+    const done = (): void => {
+      socket.off('data', onData);
+      signal.removeEventListener('abort', done);
+      resolve(Buffer.concat(chunks).subarray(0, length).toString('utf8'));
+    };
+    const onData = (chunk: Buffer): void => {
+      chunks.push(chunk);
+      size += chunk.length;
+      if (size >= length) done();
+    };
+    if (size >= length || socket.destroyed || signal.aborted) return done();
+    signal.addEventListener('abort', done);
+    socket.on('data', onData);
+    socket.once('end', done);
+    socket.once('close', done);
+    socket.resume();
+  });
+}
+
+function withBody(error: HandshakeError, body: string): HandshakeError {
+  const text = body.trim();
+  if (text === '') return error;
+  const { httpStatus, field, value } = error;
+  return new HandshakeError(error.code, `${error.message}: ${escapeText(text, maxShownBody)}`, {
+    httpStatus,
+    field,
+    value,
+  });
+}

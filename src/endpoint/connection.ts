@@ -1,0 +1,843 @@
+/**
+ * One open WebSocket connection: where the pure protocol meets a socket. Bytes come in through `#pump`, frames go out
+ * through the outbox, and the closing handshake runs against its deadlines. The rules of RFC 6455 are in `frame/`; what
+ * is here is their timing, the flow of control, and who is told.
+ */
+import { EventEmitter } from 'node:events';
+import type { Duplex } from 'node:stream';
+import {
+  type CloseFrame,
+  ConnectionClosedError,
+  LimitExceededError,
+  type PeerProtocolError,
+  UsageError,
+} from '../errors.js';
+import { Protocol, type Role } from '../frame/index.js';
+import type { VerifiedPeer } from '../tls/index.js';
+import { type IncomingMessage, MessageQueue } from './incoming.js';
+import type { ResolvedConnectionOptions } from './options.js';
+import { Outbox } from './outbox.js';
+import { type MessageSource, sendFragments } from './send-stream.js';
+
+/** How a connection ended. */
+export interface CloseEvent {
+  /** The close code of the peer; 1005 when its close frame had none; 1006 when no close frame came. */
+  readonly code: number;
+  /** The reason of the peer; with 1006, what happened, in words. */
+  readonly reason: string;
+  /** Whether both ends sent a close frame. */
+  readonly wasClean: boolean;
+  readonly received: CloseFrame | undefined;
+  readonly sent: CloseFrame | undefined;
+  readonly order: 'received-first' | 'sent-first' | undefined;
+  /** Why this end failed or cut the connection; `undefined` after a clean close. */
+  readonly error: Error | undefined;
+}
+
+/**
+ * The fast form of receiving. `buffer` from `start` to `end` is one whole message, and is the handler's **only during the
+ * call**: what must outlive it has to be copied. `isText`: the bytes are valid UTF-8 (RFC 6455 §5.6).
+ */
+export type MessageHandler = (buffer: Buffer, start: number, end: number, isText: boolean) => void;
+
+export interface ConnectionEvents {
+  /** A whole message: a string for text, a Buffer of the receiver's own for binary. */
+  message: [data: string | Buffer];
+  /** A ping came; it has been answered already. */
+  ping: [payload: Buffer];
+  pong: [payload: Buffer];
+  /** After `send()` returned `false`: everything has been handed to the operating system. */
+  drain: [];
+  /** The peer broke the protocol or went over a limit; the connection is being closed because of it. */
+  violation: [error: PeerProtocolError | LimitExceededError];
+  /** The connection is over. Emitted exactly once, and nothing after it. */
+  close: [event: CloseEvent];
+}
+
+/** What `connect` and the server pass in; not for users. */
+export interface ConnectionParts {
+  readonly id: number;
+  readonly role: Role;
+  readonly socket: Duplex;
+  readonly peer: VerifiedPeer;
+  readonly options: ResolvedConnectionOptions;
+  readonly protocol: string;
+  readonly remoteAddress: string;
+  readonly remotePort: number;
+  /** Bytes that leave before the first frame and in the same write: the server's 101. */
+  readonly preface?: Buffer;
+  /** Bytes that came behind the head of the opening handshake. */
+  readonly head?: Buffer;
+}
+
+export type ReadyState = 'open' | 'closing' | 'closed';
+
+/** The most input that one connection handles before others get their turn, in bytes (T1). */
+const turnBudget = 64 * 1024;
+
+/** The least growth of an unfinished message per `messageStallDeadline`, in bytes (T1). */
+const leastGrowth = 1024;
+
+const noBytes: Buffer = Buffer.alloc(0);
+
+/**
+ * An open connection to a verified peer. Its events are those of `ConnectionEvents`; it never emits `error`.
+ *
+ * No message is lost before somebody listens: without a `message` listener, a handler or an iterator, at most one message
+ * is read ahead. **Somebody must read**: pings are answered and the peer's close is seen only while messages are taken.
+ */
+export class Connection extends EventEmitter<ConnectionEvents> {
+  /** A number that no other connection of this process has. */
+  readonly id: number;
+  readonly role: Role;
+  /** Who is at the other end, proved by its certificate. */
+  readonly peer: VerifiedPeer;
+  /** The subprotocol agreed on; empty when there is none. */
+  readonly protocol: string;
+  readonly remoteAddress: string;
+  readonly remotePort: number;
+  /** Resolves with how the connection ended; never rejects. */
+  readonly closed: Promise<CloseEvent>;
+
+  readonly #socket: Duplex;
+  readonly #options: ResolvedConnectionOptions;
+  readonly #core: Protocol;
+  readonly #outbox: Outbox;
+  #resolveClosed!: (event: CloseEvent) => void;
+
+  // Receiving
+  #fast: MessageHandler | undefined;
+  readonly #queue: MessageQueue;
+  #rest: Buffer | undefined;
+  #restOffset = 0;
+  #userPaused = false;
+  #reading = true;
+  #pumping = false;
+  #turnBytes = 0;
+  #turnOver = false;
+  #ended = false;
+  #discarding = false;
+  #deliveryScheduled = false;
+
+  // Sending
+  #needsDrain = false;
+  #sendingStream = false;
+  #rejectStream: ((error: Error) => void) | undefined;
+  #lastStream: Promise<void> = Promise.resolve();
+  #deferred: Array<{ data: Buffer; isText: boolean }> = [];
+  #deferredBytes = 0;
+  #drainWaiters: Array<() => void> = [];
+  #pendingPong: Buffer | undefined;
+
+  // Closing
+  #sent: CloseFrame | undefined;
+  #received: CloseFrame | undefined;
+  #order: CloseEvent['order'];
+  #error: Error | undefined;
+  #cause: string | undefined;
+  #event: CloseEvent | undefined;
+  #socketClosed = false;
+  #closeTimer: NodeJS.Timeout | undefined;
+
+  // Keeping alive
+  #heard = false;
+  #pingTimer: NodeJS.Timeout | undefined;
+  #pongTimer: NodeJS.Timeout | undefined;
+  #stallTimer: NodeJS.Timeout | undefined;
+  #stallMark = 0;
+
+  constructor(parts: ConnectionParts) {
+    super();
+    this.id = parts.id;
+    this.role = parts.role;
+    this.peer = parts.peer;
+    this.protocol = parts.protocol;
+    this.remoteAddress = parts.remoteAddress;
+    this.remotePort = parts.remotePort;
+    this.#socket = parts.socket;
+    this.#options = parts.options;
+    this.closed = new Promise((resolve) => {
+      this.#resolveClosed = resolve;
+    });
+
+    const { trace } = parts.options;
+    this.#outbox = new Outbox(parts.socket, {
+      written: trace === undefined ? undefined : (bytes) => trace(this.id, 'out', bytes),
+      drained: () => this.#onDrained(),
+    });
+    this.#queue = new MessageQueue(parts.options.maxUnreadBytes, () => this.#resumeReading());
+    this.#core = new Protocol({
+      role: parts.role,
+      limits: parts.options.frameLimits,
+      handler: {
+        message: (buffer, start, end, isText) => this.#onMessage(buffer, start, end, isText),
+        chunk: (buffer, start, end, isText, isLast) => this.#onChunk(buffer, start, end, isText, isLast),
+        ping: (buffer, start, end) => this.#onPing(buffer, start, end),
+        pong: (buffer, start, end) => this.#onPong(buffer, start, end),
+        close: (code, reason) => this.#onCloseFrame(code, reason),
+        violation: (error) => this.#onViolation(error),
+      },
+    });
+
+    const socket = parts.socket;
+    socket.on('data', (chunk: Buffer) => this.#onData(chunk));
+    socket.on('end', () => this.#onEnd());
+    socket.on('error', (error: Error) => this.#onSocketError(error));
+    socket.on('close', () => this.#onSocketClose());
+    (this as EventEmitter).on('newListener', (event: string) => {
+      if (event === 'message') this.#scheduleDelivery();
+    });
+
+    if (parts.preface !== undefined) {
+      parts.preface.copy(this.#outbox.reserve(parts.preface.length), 0);
+      this.#outbox.commit(parts.preface.length);
+    }
+    if (parts.head !== undefined && parts.head.length > 0) {
+      this.#rest = parts.head;
+      process.nextTick(() => this.#pump());
+    }
+    socket.resume();
+    this.#startKeepalive();
+  }
+
+  /** `open` from the 101 on, `closing` after the first close frame or fault, `closed` when the socket is gone. */
+  get readyState(): ReadyState {
+    if (this.#event !== undefined) return 'closed';
+    return this.#core.canSend && !this.#socketClosed ? 'open' : 'closing';
+  }
+
+  /** Bytes given to `send()` and not yet taken by the operating system, frame headers included. */
+  get bufferedBytes(): number {
+    return this.#outbox.bufferedBytes + this.#deferredBytes;
+  }
+
+  // ---------------------------------------------------------------- sending
+
+  /**
+   * Sends one message: a string as text, bytes as binary (RFC 6455 §5.6). The data is copied before the call returns.
+   * All that is sent in one turn of the event loop leaves in one socket write.
+   *
+   * Returns `true` if more may be sent at once; `false` if the buffer is over its high-water mark (wait for `drain`) or if
+   * the connection is no longer open (the message is not sent then). While `sendMessage` is at work, messages wait behind it.
+   *
+   * @throws UsageError `not-a-message` if `data` is neither a string nor bytes
+   */
+  send(data: string | ArrayBufferView | ArrayBuffer | SharedArrayBuffer): boolean {
+    if (typeof data === 'string') return this.#sendText(data);
+    const bytes = asBytes(data);
+    if (bytes === undefined) {
+      throw new UsageError(
+        'not-a-message',
+        `send() takes a string or bytes, not ${data === null ? 'null' : typeof data}`,
+      );
+    }
+    if (!this.#core.canSend || this.#socketClosed) return false;
+    const size = this.#core.frameSize(bytes.length);
+    if (!this.#mayBuffer(size)) return false;
+    if (this.#sendingStream) return this.#defer(Buffer.from(bytes), false);
+    const target = this.#outbox.reserve(size);
+    this.#outbox.commit(this.#core.writeMessage(target, this.#outbox.length, bytes, false));
+    return this.#belowMark();
+  }
+
+  #sendText(text: string): boolean {
+    if (!this.#core.canSend || this.#socketClosed) return false;
+    const byteLength = Buffer.byteLength(text);
+    const size = this.#core.frameSize(byteLength);
+    if (!this.#mayBuffer(size)) return false;
+    if (this.#sendingStream) return this.#defer(Buffer.from(text), true);
+    const target = this.#outbox.reserve(size);
+    this.#outbox.commit(this.#core.writeText(target, this.#outbox.length, text, byteLength));
+    return this.#belowMark();
+  }
+
+  /**
+   * Sends one message whose length need not be known: each chunk of `source` is a fragment (RFC 6455 §5.4). Waits when
+   * the peer is slow. Strings make a text message, bytes a binary one; an empty source an empty message of `options.binary`.
+   *
+   * Rejects with `ConnectionClosedError` if the connection closes before the message is sent; with what `source` throws,
+   * after closing the connection with 1011, since an unfinished message cannot be taken back; with `UsageError`
+   * `mixed-message` if chunks of both kinds come.
+   */
+  sendMessage(source: MessageSource, options: { binary?: boolean } = {}): Promise<void> {
+    const run = this.#lastStream.then(() =>
+      sendFragments(source, options.binary, {
+        begin: () => this.#beginStream(),
+        fragment: (data, isText, isFirst, isLast) => this.#sendFragment(data, isText, isFirst, isLast),
+        drained: () => this.#drained(),
+        onClose: (reject) => {
+          this.#rejectStream = reject;
+        },
+        abort: () => this.#abortStream(),
+      }),
+    );
+    this.#lastStream = run.catch(() => {});
+    return run;
+  }
+
+  #beginStream(): void {
+    if (!this.#core.canSend || this.#socketClosed) throw this.#closedError('the message was not sent');
+    this.#sendingStream = true;
+  }
+
+  #sendFragment(data: Uint8Array, isText: boolean, isFirst: boolean, isLast: boolean): boolean {
+    if (!this.#core.canSend || this.#socketClosed) throw this.#closedError('the message was not sent whole');
+    const size = this.#core.frameSize(data.length);
+    if (!this.#mayBuffer(size)) throw this.#closedError('the message was not sent whole');
+    const target = this.#outbox.reserve(size);
+    this.#outbox.commit(this.#core.writeFragment(target, this.#outbox.length, data, isText, isFirst, isLast));
+    if (isLast) this.#endStream();
+    return this.#belowMark();
+  }
+
+  #endStream(): void {
+    this.#sendingStream = false;
+    const messages = this.#deferred;
+    this.#deferred = [];
+    this.#deferredBytes = 0;
+    for (const { data, isText } of messages) {
+      const target = this.#outbox.reserve(this.#core.frameSize(data.length));
+      this.#outbox.commit(this.#core.writeMessage(target, this.#outbox.length, data, isText));
+    }
+  }
+
+  #abortStream(): void {
+    this.#sendingStream = false;
+    this.#deferred = [];
+    this.#deferredBytes = 0;
+    if (this.#core.canSend && !this.#socketClosed) this.#sendClose(1011, 'the message could not be finished');
+  }
+
+  /** Messages do not interleave (RFC 6455 §5.4): this one waits behind the one that is being sent in fragments. */
+  #defer(data: Buffer, isText: boolean): boolean {
+    this.#deferred.push({ data, isText });
+    this.#deferredBytes += this.#core.frameSize(data.length);
+    return this.#belowMark();
+  }
+
+  /** A message is never dropped in silence: over the limit the connection is cut (T21). */
+  #mayBuffer(size: number): boolean {
+    const buffered = this.bufferedBytes;
+    const maximum = this.#options.maxSendBufferBytes;
+    if (buffered === 0 || buffered + size <= maximum) return true;
+    const message = `${buffered + size} bytes wait to be sent, at most ${maximum} allowed (maxSendBufferBytes): the peer reads too slowly`;
+    this.#cut(
+      message,
+      new LimitExceededError('send-buffer-full', message, {
+        limit: 'maxSendBufferBytes',
+        maximum,
+        actual: buffered + size,
+        unit: 'bytes',
+        closeCode: 1006,
+      }),
+    );
+    return false;
+  }
+
+  #belowMark(): boolean {
+    if (this.bufferedBytes <= this.#options.highWaterMark) return true;
+    this.#needsDrain = true;
+    return false;
+  }
+
+  #drained(): Promise<void> {
+    if (this.bufferedBytes === 0 || this.#event !== undefined) return Promise.resolve();
+    return new Promise((resolve) => this.#drainWaiters.push(resolve));
+  }
+
+  #onDrained(): void {
+    if (this.#pendingPong !== undefined) {
+      const payload = this.#pendingPong;
+      this.#pendingPong = undefined;
+      if (this.#core.canSend) this.#control('writePong', payload);
+    }
+    this.#wakeDrainWaiters();
+    if (this.#needsDrain && this.bufferedBytes <= this.#options.highWaterMark) {
+      this.#needsDrain = false;
+      if (this.#event === undefined) this.emit('drain');
+    }
+  }
+
+  #wakeDrainWaiters(): void {
+    const waiters = this.#drainWaiters;
+    if (waiters.length === 0) return;
+    this.#drainWaiters = [];
+    for (const wake of waiters) wake();
+  }
+
+  #control(write: 'writePing' | 'writePong', payload: Uint8Array): void {
+    const target = this.#outbox.reserve(this.#core.frameSize(payload.length));
+    this.#outbox.commit(this.#core[write](target, this.#outbox.length, payload));
+  }
+
+  /**
+   * Sends a ping (RFC 6455 §5.5.2). Returns `false`, and sends nothing, if the connection is no longer open; otherwise as
+   * `send()`.
+   *
+   * @param payload at most 125 bytes; default none
+   * @throws UsageError if the payload is longer
+   */
+  ping(payload: string | ArrayBufferView | ArrayBuffer = noBytes): boolean {
+    const bytes = typeof payload === 'string' ? Buffer.from(payload) : asBytes(payload);
+    if (bytes === undefined || bytes.length > 125) {
+      throw new UsageError(
+        'control-payload-too-long',
+        `a ping takes at most 125 bytes, not ${bytes === undefined ? typeof payload : bytes.length} (RFC 6455 §5.5)`,
+      );
+    }
+    if (!this.#core.canSend || this.#socketClosed || !this.#mayBuffer(this.#core.frameSize(bytes.length))) return false;
+    this.#control('writePing', bytes);
+    return this.#belowMark();
+  }
+
+  // -------------------------------------------------------------- receiving
+
+  /**
+   * Takes messages in the fast form, instead of `message` events. A handler that throws is reported as an uncaught
+   * exception, as a throwing listener is; the connection goes on.
+   */
+  handleMessages(handler: MessageHandler): void {
+    if (typeof handler !== 'function') throw new UsageError('option-not-a-function', 'handleMessages takes a function');
+    this.#fast = handler;
+    this.#scheduleDelivery();
+  }
+
+  /** Stops the messages: none is delivered until `resume()`, and the socket is not read meanwhile. */
+  pause(): void {
+    this.#userPaused = true;
+    this.#core.pause();
+    this.#stopReading();
+  }
+
+  resume(): void {
+    if (!this.#userPaused) return;
+    this.#userPaused = false;
+    this.#scheduleDelivery();
+  }
+
+  get isPaused(): boolean {
+    return this.#userPaused;
+  }
+
+  /**
+   * Yields whole messages, and reads no faster than they are taken. Ends after a clean close with 1000 or 1001 and
+   * otherwise throws `ConnectionClosedError`: a cut is not an end. Leaving the loop keeps the connection open.
+   */
+  [Symbol.asyncIterator](): AsyncIterableIterator<string | Buffer> {
+    this.#scheduleDelivery();
+    return this.#queue.whole();
+  }
+
+  /**
+   * Yields messages as they begin; `for await (const chunk of message)` then yields their payload as it arrives, text
+   * split at code points. A message that was not read to its end is skipped when the next one is asked for.
+   * `maxMessageBytes` does not apply, since no message is held in memory.
+   */
+  messages(): AsyncIterableIterator<IncomingMessage> {
+    this.#core.streaming = true;
+    this.#scheduleDelivery();
+    return this.#queue.streamed(() => {
+      this.#core.streaming = false;
+    });
+  }
+
+  #onData(chunk: Buffer): void {
+    this.#options.trace?.(this.id, 'in', chunk);
+    this.#heard = true;
+    this.#turnBytes += chunk.length;
+    if (this.#turnBytes >= turnBudget && !this.#turnOver) {
+      // One busy connection starves nobody: the rest of its input waits for the next turn.
+      this.#turnOver = true;
+      this.#stopReading();
+      setImmediate(() => {
+        this.#turnOver = false;
+        this.#turnBytes = 0;
+        this.#pump();
+      });
+    }
+    if (this.#rest === undefined) {
+      this.#rest = chunk;
+      this.#restOffset = 0;
+    } else {
+      // Only what the stream had in hand when it was paused can come to this.
+      this.#rest = Buffer.concat([this.#rest.subarray(this.#restOffset), chunk]);
+      this.#restOffset = 0;
+    }
+    this.#pump();
+  }
+
+  /** Whether a message that is decoded now would find a taker. */
+  get #wantsMessages(): boolean {
+    return !this.#userPaused && !this.#queue.isFull && !this.#queue.isHeld;
+  }
+
+  /** Feeds the protocol with what is there, as far as it may go. */
+  #pump(): void {
+    if (this.#pumping) return;
+    this.#pumping = true;
+    this.#outbox.hold();
+    while (this.#rest !== undefined && this.#event === undefined) {
+      if (!this.#wantsBytes) break;
+      this.#core.resume();
+      const rest = this.#rest;
+      this.#restOffset += this.#core.receive(rest, this.#restOffset);
+      if (this.#restOffset < rest.length) continue;
+      this.#rest = undefined;
+      this.#restOffset = 0;
+    }
+    this.#pumping = false;
+    this.#outbox.release();
+    this.#watchGrowth();
+    if (this.#rest === undefined && this.#ended) this.#afterEnd();
+    else this.#resumeReading();
+  }
+
+  #stopReading(): void {
+    if (!this.#reading) return;
+    this.#reading = false;
+    this.#socket.pause();
+  }
+
+  /** Reads on if somebody takes what comes; otherwise leaves the bytes in the kernel, which slows the peer down. */
+  #resumeReading(): void {
+    if (this.#pumping || this.#event !== undefined) return;
+    if (!this.#wantsBytes || this.#turnOver) this.#stopReading();
+    else if (this.#rest !== undefined) this.#pump();
+    else if (!this.#reading) {
+      this.#reading = true;
+      this.#socket.resume();
+    }
+  }
+
+  /** Hands over what was read ahead, after the code that attached a taker has run to its end. */
+  #scheduleDelivery(): void {
+    if (this.#deliveryScheduled) return;
+    this.#deliveryScheduled = true;
+    process.nextTick(() => {
+      this.#deliveryScheduled = false;
+      this.#deliverQueued();
+      this.#resumeReading();
+    });
+  }
+
+  #deliverQueued(): void {
+    while (
+      !this.#userPaused &&
+      !this.#queue.hasTaker &&
+      (this.#fast !== undefined || this.listenerCount('message') > 0)
+    ) {
+      const data = this.#queue.takeWhole();
+      if (data === undefined) return;
+      if (this.#fast === undefined) this.#guard(() => this.emit('message', data));
+      else {
+        const bytes = typeof data === 'string' ? Buffer.from(data) : data;
+        this.#guard(() => this.#fast!(bytes, 0, bytes.length, typeof data === 'string'));
+      }
+    }
+  }
+
+  #onMessage(buffer: Buffer, start: number, end: number, isText: boolean): void {
+    if (this.#discarding || (this.#sent !== undefined && !this.#wantsMessages)) return;
+    if (this.#fast !== undefined) {
+      try {
+        this.#fast(buffer, start, end, isText);
+      } catch (error) {
+        throwLater(error);
+      }
+    } else {
+      const data = isText ? buffer.toString('utf8', start, end) : this.#core.takeMessage();
+      if (this.#queue.hasTaker || this.listenerCount('message') === 0) this.#queue.push(data, end - start);
+      else {
+        try {
+          this.emit('message', data);
+        } catch (error) {
+          throwLater(error);
+        }
+      }
+    }
+    if (!this.#wantsMessages) this.#core.pause();
+  }
+
+  #onChunk(buffer: Buffer, start: number, end: number, isText: boolean, isLast: boolean): void {
+    if (this.#discarding) return;
+    if (this.#sent !== undefined && !this.#wantsMessages) {
+      // Half a message is no message: its reader is told, and what comes after it is dropped.
+      this.#discarding = true;
+      const error = this.#closedError('the rest of the message was not read');
+      this.#queue.end(error, error);
+      return;
+    }
+    this.#queue.pushChunk(buffer, start, end, isText, isLast);
+    if (!this.#wantsMessages) this.#core.pause();
+  }
+
+  #onPing(buffer: Buffer, start: number, end: number): void {
+    if (this.#core.canSend && !this.#socketClosed) {
+      // RFC 6455 §5.5.3: when pongs cannot leave, only the latest ping is answered.
+      if (this.bufferedBytes > this.#options.highWaterMark)
+        this.#pendingPong = Buffer.from(buffer.subarray(start, end));
+      else this.#control('writePong', buffer.subarray(start, end));
+    }
+    if (this.listenerCount('ping') > 0) this.#guard(() => this.emit('ping', Buffer.from(buffer.subarray(start, end))));
+    if (this.#userPaused) this.#core.pause();
+  }
+
+  #onPong(buffer: Buffer, start: number, end: number): void {
+    if (this.listenerCount('pong') > 0) this.#guard(() => this.emit('pong', Buffer.from(buffer.subarray(start, end))));
+    if (this.#userPaused) this.#core.pause();
+  }
+
+  /** Runs the user's code; what it throws is an uncaught exception, and not the protocol's. */
+  #guard(call: () => void): void {
+    try {
+      call();
+    } catch (error) {
+      throwLater(error);
+    }
+  }
+
+  // ---------------------------------------------------------------- closing
+
+  /**
+   * Starts the closing handshake (RFC 6455 §7.1.2) and resolves with how the connection ended; never rejects. Messages
+   * that arrive before the peer's close frame are still delivered if somebody takes them. The connection is cut
+   * if the peer has not answered within `closeDeadline`.
+   *
+   * @param code 1000–1003, 1007–1014 (1010 from a client only), 3000–4999; default 1000
+   * @param reason at most 123 bytes of UTF-8
+   * @throws UsageError if the code may not be sent or the reason is too long
+   */
+  close(code: number = 1000, reason: string = ''): Promise<CloseEvent> {
+    if (this.#sent === undefined && this.#event === undefined && !this.#socketClosed) this.#sendClose(code, reason);
+    return this.closed;
+  }
+
+  /** Cuts the connection at once, without a closing handshake. The peer sees 1006, and so does `close` here. */
+  terminate(): void {
+    this.#cut('terminated by this end');
+  }
+
+  /** Closes with 1000 and waits until the connection is over: for `await using`. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  #sendClose(code: number | undefined, reason: string): void {
+    // An unanswered pong goes first: the last word is the close frame.
+    const target = this.#outbox.reserve(131);
+    this.#outbox.commit(this.#core.writeClose(target, this.#outbox.length, code, reason));
+    this.#sent = { code: code ?? 1005, reason };
+    this.#order ??= 'sent-first';
+    this.#stopKeepalive();
+    this.#startCloseTimer();
+    // The peer's close frame must be seen: from here on reading never stops, and what finds no taker is dropped.
+    process.nextTick(() => this.#resumeReading());
+  }
+
+  /** Whether the socket is to be read: somebody takes what comes, or the closing handshake needs its end. */
+  get #wantsBytes(): boolean {
+    return this.#discarding || this.#sent !== undefined || this.#wantsMessages;
+  }
+
+  #startCloseTimer(): void {
+    if (this.#closeTimer !== undefined) return;
+    this.#closeTimer = setTimeout(() => {
+      if (this.#received === undefined) {
+        this.#cut(`no close frame came within ${this.#options.closeDeadline} ms`);
+      } else this.#socket.destroy();
+    }, this.#options.closeDeadline);
+  }
+
+  #onCloseFrame(code: number, reason: string): void {
+    this.#received = { code, reason };
+    this.#order ??= 'received-first';
+    if (this.#sent === undefined) {
+      // RFC 6455 §5.5.1: a close frame is answered with a close frame, usually with the same code.
+      this.#sendClose(code === 1005 ? undefined : code, '');
+    }
+    this.#discarding = true;
+    // RFC 6455 §7.1.1: the server ends the TCP connection first, so that the client does not hold the TIME_WAIT.
+    if (this.role === 'server') this.#endSocket();
+  }
+
+  #onViolation(error: PeerProtocolError | LimitExceededError): void {
+    this.#error = error;
+    this.#cause = error.message;
+    if (this.#sent === undefined) this.#sendClose(error.closeCode, '');
+    this.#discarding = true;
+    // RFC 6455 §7.1.7: the socket is ended, and what still comes is dropped until the peer has seen why.
+    this.#endSocket();
+    this.#guard(() => this.emit('violation', error));
+  }
+
+  /** Ends our side after the last byte; the peer's end or the close deadline does the rest. */
+  #endSocket(): void {
+    this.#startCloseTimer();
+    process.nextTick(() => {
+      this.#outbox.flush();
+      this.#whenSent(() => {
+        if (!this.#socketClosed) this.#socket.end();
+      });
+    });
+  }
+
+  #whenSent(then: () => void): void {
+    if (this.#outbox.bufferedBytes === 0) then();
+    else this.#drainWaiters.push(then);
+  }
+
+  #cut(cause: string, error?: Error): void {
+    if (this.#event !== undefined) return;
+    this.#cause ??= cause;
+    this.#error ??= error;
+    this.#rest = undefined;
+    this.#outbox.discard();
+    this.#socket.destroy();
+    // A destroyed socket tells it in a later turn; a socket that was destroyed before tells nothing any more.
+    if (this.#socketClosed) this.#finish();
+  }
+
+  #onEnd(): void {
+    this.#ended = true;
+    if (this.#rest === undefined) this.#afterEnd();
+  }
+
+  #afterEnd(): void {
+    if (this.#received === undefined) this.#cause ??= 'the peer ended the connection without a close frame';
+    if (!this.#socketClosed) {
+      this.#outbox.flush();
+      this.#socket.end();
+      if (this.#received === undefined && this.#error === undefined) this.#socket.destroy();
+    } else this.#finish();
+  }
+
+  #onSocketError(error: Error): void {
+    const { code } = error as NodeJS.ErrnoException;
+    this.#cause ??= `the connection broke (${code ?? error.message})`;
+    // A reset after both close frames is still a clean close.
+    if (this.#received === undefined || this.#sent === undefined) this.#error ??= error;
+  }
+
+  #onSocketClose(): void {
+    this.#socketClosed = true;
+    this.#ended = true;
+    this.#outbox.discard();
+    this.#stopKeepalive();
+    this.#wakeDrainWaiters();
+    // What arrived is delivered first, if somebody is to take it still.
+    if (this.#rest !== undefined && !this.#discarding) this.#pump();
+    else this.#finish();
+  }
+
+  #finish(): void {
+    if (this.#event !== undefined) return;
+    const wasClean = this.#received !== undefined && this.#sent !== undefined && this.#error === undefined;
+    const event: CloseEvent = {
+      code: this.#received?.code ?? 1006,
+      reason: this.#received?.reason ?? this.#cause ?? 'the connection was closed',
+      wasClean,
+      received: this.#received,
+      sent: this.#sent,
+      order: this.#order,
+      error: wasClean ? undefined : this.#error,
+    };
+    this.#event = event;
+    this.#rest = undefined;
+    clearTimeout(this.#closeTimer);
+    clearTimeout(this.#stallTimer);
+    this.#stopKeepalive();
+    this.#outbox.discard();
+    this.#deferred = [];
+    this.#deferredBytes = 0;
+    const isEnd = wasClean && (event.code === 1000 || event.code === 1001);
+    const error = this.#closedError('no more messages come');
+    this.#queue.end(isEnd ? undefined : error, error);
+    this.#rejectStream?.(error);
+    this.#wakeDrainWaiters();
+    this.#resolveClosed(event);
+    this.emit('close', event);
+  }
+
+  #closedError(consequence: string): ConnectionClosedError {
+    const event = this.#event;
+    const how =
+      event !== undefined
+        ? `${event.code}${event.reason === '' ? '' : `, ${event.reason}`}`
+        : (this.#cause ?? 'the closing handshake has begun');
+    return new ConnectionClosedError(
+      'connection-closed',
+      `the connection is closed (${how}): ${consequence}`,
+      { received: this.#received, sent: this.#sent, order: this.#order },
+      this.#error === undefined ? undefined : { cause: this.#error },
+    );
+  }
+
+  // ------------------------------------------------------------ keeping alive
+
+  #startKeepalive(): void {
+    if (this.#options.pingInterval === 0) return;
+    this.#pingTimer = setInterval(() => this.#keepAlive(), this.#options.pingInterval);
+    this.#pingTimer.unref();
+  }
+
+  #stopKeepalive(): void {
+    clearInterval(this.#pingTimer);
+    clearTimeout(this.#pongTimer);
+  }
+
+  #keepAlive(): void {
+    if (!this.#core.canSend || this.#socketClosed) return;
+    this.#control('writePing', noBytes);
+    this.#heard = false;
+    this.#awaitLife();
+  }
+
+  #awaitLife(): void {
+    const before = this.#outbox.writtenBytes;
+    clearTimeout(this.#pongTimer);
+    this.#pongTimer = setTimeout(() => {
+      // Who does not read cannot hear the answer: a connection paused by its user is not dead.
+      if (this.#heard || this.#rest !== undefined || !this.#wantsMessages) return;
+      // Nor is a slow reader that has not come to the ping yet, as long as it takes what was sent before.
+      if (this.#outbox.bufferedBytes > 0 && this.#outbox.writtenBytes > before) return this.#awaitLife();
+      this.#cut(`the peer has been silent for ${this.#options.pongDeadline} ms after a ping`);
+    }, this.#options.pongDeadline);
+    this.#pongTimer.unref();
+  }
+
+  /** A message that is being assembled must keep growing, or its memory is held for nothing (T1). */
+  #watchGrowth(): void {
+    if (this.#stallTimer !== undefined || this.#core.assembledBytes === 0 || this.#event !== undefined) return;
+    this.#stallMark = this.#core.receivedBytes;
+    this.#stallTimer = setTimeout(() => {
+      this.#stallTimer = undefined;
+      if (this.#core.assembledBytes === 0 || this.#event !== undefined) return;
+      const grown = this.#core.receivedBytes - this.#stallMark;
+      if (grown >= leastGrowth || !this.#wantsMessages) return this.#watchGrowth();
+      const within = `within ${this.#options.messageStallDeadline} ms`;
+      this.#onViolation(
+        new LimitExceededError(
+          'message-stalled',
+          `an unfinished message grew by ${grown} bytes ${within}, at least ${leastGrowth} expected (messageStallDeadline)`,
+          { limit: 'messageStallDeadline', maximum: leastGrowth, actual: grown, unit: 'bytes', closeCode: 1008 },
+        ),
+      );
+    }, this.#options.messageStallDeadline);
+    this.#stallTimer.unref();
+  }
+}
+
+/** Returns the bytes of a view or buffer, exactly those (T13); `undefined` for anything else. */
+function asBytes(data: unknown): Uint8Array | undefined {
+  if (data instanceof Uint8Array) return data;
+  if (ArrayBuffer.isView(data)) return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+  if (data instanceof ArrayBuffer || data instanceof SharedArrayBuffer) return new Uint8Array(data);
+  return undefined;
+}
+
+/** Lets an error of the user's code end where errors of listeners end, and leaves the protocol's own state whole. */
+function throwLater(error: unknown): void {
+  process.nextTick(() => {
+    throw error;
+  });
+}

@@ -1,0 +1,267 @@
+/**
+ * What the iterators of a connection take from: whole messages, or messages that are still arriving. The bound is in
+ * bytes; at it, the connection stops reading, and goes on when a taker has made room.
+ */
+import { StringDecoder } from 'node:string_decoder';
+
+/** Charged for each waiting message or chunk beside its payload, in bytes: what the queue itself costs (T1). */
+const overhead = 128;
+
+type Waiter<T> = { resolve(result: IteratorResult<T, undefined>): void; reject(error: Error): void };
+
+/** Items in order, one `next()` for each: an async iterator that a producer pushes into. */
+class Channel<T> {
+  readonly #taken: (size: number) => void;
+  #items: Array<{ item: T; size: number }> = [];
+  #first = 0;
+  #waiters: Waiter<T>[] = [];
+  #ended = false;
+  #error: Error | undefined;
+
+  constructor(taken: (size: number) => void) {
+    this.#taken = taken;
+  }
+
+  get length(): number {
+    return this.#items.length - this.#first;
+  }
+
+  push(item: T, size: number): void {
+    if (this.#ended) return;
+    const waiter = this.#waiters.shift();
+    if (waiter !== undefined) {
+      this.#taken(size);
+      waiter.resolve({ done: false, value: item });
+    } else this.#items.push({ item, size });
+  }
+
+  /** Removes the oldest item; `undefined` when there is none. */
+  shift(): T | undefined {
+    const entry = this.#items[this.#first];
+    if (entry === undefined) return undefined;
+    this.#items[this.#first++] = undefined as never;
+    if (this.#first === this.#items.length || this.#first >= 1024) {
+      this.#items = this.#items.slice(this.#first);
+      this.#first = 0;
+    }
+    this.#taken(entry.size);
+    return entry.item;
+  }
+
+  next(): Promise<IteratorResult<T, undefined>> {
+    const item = this.shift();
+    if (item !== undefined) return Promise.resolve({ done: false, value: item });
+    if (this.#error !== undefined) return Promise.reject(this.#error);
+    if (this.#ended) return Promise.resolve({ done: true, value: undefined });
+    return new Promise((resolve, reject) => this.#waiters.push({ resolve, reject }));
+  }
+
+  /** Ends the items: after those that wait, `next()` is done, or rejects with `error`. */
+  end(error: Error | undefined): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#error = error;
+    for (const waiter of this.#waiters) {
+      if (error === undefined) waiter.resolve({ done: true, value: undefined });
+      else waiter.reject(error);
+    }
+    this.#waiters = [];
+  }
+
+  /** Answers those who wait with the end, without ending the items: their iterator was left. */
+  release(): void {
+    for (const waiter of this.#waiters) waiter.resolve({ done: true, value: undefined });
+    this.#waiters = [];
+  }
+
+  clear(): void {
+    while (this.shift() !== undefined);
+  }
+}
+
+/** One message on its way from the connection to its reader. */
+class Arrival {
+  readonly chunks: Channel<string | Buffer>;
+  readonly decoder: StringDecoder | undefined;
+  /** Its reader has moved on: what still comes is dropped. */
+  skipped = false;
+
+  constructor(isText: boolean, taken: (size: number) => void) {
+    this.chunks = new Channel(taken);
+    this.decoder = isText ? new StringDecoder('utf8') : undefined;
+  }
+
+  skip(): void {
+    this.skipped = true;
+    this.chunks.clear();
+  }
+}
+
+/** One message that may still be arriving. Yields strings for a text message, Buffers of the receiver's own for binary. */
+export class IncomingMessage implements AsyncIterable<string | Buffer> {
+  /** Whether the message is text (RFC 6455 §5.6). */
+  readonly isText: boolean;
+  readonly #chunks: Channel<string | Buffer>;
+
+  /** Not for users: the connection makes these. */
+  constructor(isText: boolean, chunks: Channel<string | Buffer>) {
+    this.isText = isText;
+    this.#chunks = chunks;
+  }
+
+  /** Yields the payload as it arrives. Throws `ConnectionClosedError` if the connection ends before the message does. */
+  [Symbol.asyncIterator](): AsyncIterableIterator<string | Buffer> {
+    const iterator: AsyncIterableIterator<string | Buffer> = {
+      next: () => this.#chunks.next(),
+      return: () => Promise.resolve({ done: true, value: undefined }),
+      [Symbol.asyncIterator]: () => iterator,
+    };
+    return iterator;
+  }
+}
+
+/** The messages of one connection that nobody has taken yet. */
+export class MessageQueue {
+  readonly #limit: number;
+  readonly #roomMade: () => void;
+  readonly #whole: Channel<string | Buffer>;
+  readonly #streamed: Channel<{ message: IncomingMessage; arrival: Arrival }>;
+  #mode: 'none' | 'whole' | 'streamed' = 'none';
+  #bytes = 0;
+  #arriving: Arrival | undefined;
+
+  /**
+   * @param limit bytes that may wait, `overhead` included
+   * @param roomMade called when there is room again after there was none
+   */
+  constructor(limit: number, roomMade: () => void) {
+    this.#limit = limit;
+    this.#roomMade = roomMade;
+    this.#whole = new Channel((size) => this.#taken(size));
+    this.#streamed = new Channel((size) => this.#taken(size));
+  }
+
+  /** Whether an iterator is at work. */
+  get hasTaker(): boolean {
+    return this.#mode !== 'none';
+  }
+
+  get isFull(): boolean {
+    return this.#bytes >= this.#limit;
+  }
+
+  /** Whether a message waits that nobody has asked for. */
+  get isHeld(): boolean {
+    return this.#mode === 'none' && this.#bytes > 0;
+  }
+
+  #taken(size: number): void {
+    const wasShut = this.isFull || this.isHeld;
+    this.#bytes -= size;
+    if (wasShut && !this.isFull && !this.isHeld) this.#roomMade();
+  }
+
+  push(data: string | Buffer, payloadLength: number): void {
+    if (this.#mode === 'streamed') return this.#pushAsStream(data, payloadLength);
+    this.#bytes += payloadLength + overhead;
+    this.#whole.push(data, payloadLength + overhead);
+  }
+
+  /** A message that was assembled before streaming began is a stream of one chunk. */
+  #pushAsStream(data: string | Buffer, payloadLength: number): void {
+    const isText = typeof data === 'string';
+    const arrival = this.#announce(isText);
+    if (payloadLength > 0) this.#pushTo(arrival, data, payloadLength);
+    arrival.chunks.end(undefined);
+  }
+
+  #announce(isText: boolean): Arrival {
+    const arrival = new Arrival(isText, (size) => this.#taken(size));
+    this.#bytes += overhead;
+    this.#streamed.push({ message: new IncomingMessage(isText, arrival.chunks), arrival }, overhead);
+    return arrival;
+  }
+
+  #pushTo(arrival: Arrival, data: string | Buffer, payloadLength: number): void {
+    this.#bytes += payloadLength + overhead;
+    arrival.chunks.push(data, payloadLength + overhead);
+  }
+
+  pushChunk(buffer: Buffer, start: number, end: number, isText: boolean, isLast: boolean): void {
+    this.#arriving ??= this.#announce(isText);
+    const arrival = this.#arriving;
+    if (!arrival.skipped && end > start) {
+      const bytes = buffer.subarray(start, end);
+      const data = arrival.decoder === undefined ? Buffer.from(bytes) : arrival.decoder.write(bytes);
+      if (data.length > 0) this.#pushTo(arrival, data, end - start);
+    }
+    if (isLast) {
+      arrival.chunks.end(undefined);
+      this.#arriving = undefined;
+    }
+  }
+
+  /** Removes the oldest whole message, for a listener that came after it. */
+  takeWhole(): string | Buffer | undefined {
+    return this.#whole.shift();
+  }
+
+  /** Yields whole messages. */
+  whole(): AsyncIterableIterator<string | Buffer> {
+    this.#mode = 'whole';
+    return this.#iterator(
+      () => this.#whole.next(),
+      () => this.#whole.release(),
+    );
+  }
+
+  /** Yields messages as they begin. @param onReturn called when the loop is left */
+  streamed(onReturn: () => void): AsyncIterableIterator<IncomingMessage> {
+    this.#mode = 'streamed';
+    for (let data = this.#whole.shift(); data !== undefined; data = this.#whole.shift()) {
+      this.#pushAsStream(data, Buffer.byteLength(data));
+    }
+    let given: Arrival | undefined;
+    const next = async (): Promise<IteratorResult<IncomingMessage, undefined>> => {
+      given?.skip();
+      const result = await this.#streamed.next();
+      if (result.done === true) return { done: true, value: undefined };
+      given = result.value.arrival;
+      return { done: false, value: result.value.message };
+    };
+    return this.#iterator(next, () => {
+      given?.skip();
+      this.#streamed.release();
+      onReturn();
+    });
+  }
+
+  #iterator<T>(next: () => Promise<IteratorResult<T, undefined>>, leave: () => void): AsyncIterableIterator<T> {
+    let left = false;
+    const done: IteratorResult<T, undefined> = { done: true, value: undefined };
+    const iterator: AsyncIterableIterator<T> = {
+      next: () => (left ? Promise.resolve(done) : next()),
+      return: () => {
+        if (!left) {
+          left = true;
+          this.#mode = 'none';
+          leave();
+        }
+        return Promise.resolve(done);
+      },
+      [Symbol.asyncIterator]: () => iterator,
+    };
+    return iterator;
+  }
+
+  /**
+   * No more comes: after what waits, iterators end, or throw `error`.
+   *
+   * @param cutOff what the reader of an unfinished message is told
+   */
+  end(error: Error | undefined, cutOff: Error): void {
+    this.#arriving?.chunks.end(cutOff);
+    this.#whole.end(error);
+    this.#streamed.end(error);
+  }
+}

@@ -1,0 +1,22 @@
+/** Where the pure core meets sockets: connections, and the ends that make them. */
+export type {
+  AcceptorOptions,
+  AuthorizationVerdict,
+  Authorize,
+  PlainRequest,
+  PlainResponse,
+  UpgradeRequest,
+} from './acceptor.js';
+export { AttachedServer, type AttachOptions, attach } from './attach.js';
+export { type ConnectOptions, connect } from './client.js';
+export {
+  type CloseEvent,
+  Connection,
+  type ConnectionEvents,
+  type MessageHandler,
+  type ReadyState,
+} from './connection.js';
+export type { IncomingMessage } from './incoming.js';
+export { type ConnectionOptions, connectionDefaults, defaultHandshakeTimeout, type Trace } from './options.js';
+export type { MessageSource } from './send-stream.js';
+export { createServer, type ListenOptions, Server, type ServerEvents, type ServerOptions } from './server.js';

@@ -1,0 +1,76 @@
+/** One message of unknown length, sent in fragments as its source yields them (RFC 6455 §5.4). */
+import { UsageError } from '../errors.js';
+
+type Chunk = string | Uint8Array;
+
+export type MessageSource = AsyncIterable<Chunk> | Iterable<Chunk>;
+
+/** What a connection lends for the time of one message. */
+export interface FragmentSink {
+  /** Waits for no one: throws if the connection takes no message. From here on other messages wait behind this one. */
+  begin(): void;
+  /** Sends one fragment; returns `false` when the next had better wait. Throws if the connection takes no more. */
+  fragment(data: Uint8Array, isText: boolean, isFirst: boolean, isLast: boolean): boolean;
+  drained(): Promise<void>;
+  /** Calls `reject` when the connection closes, so that a source that never yields again holds nobody up. */
+  onClose(reject: ((error: Error) => void) | undefined): void;
+  /** The message cannot be finished. */
+  abort(): void;
+}
+
+const nothing = new Uint8Array(0);
+
+export async function sendFragments(
+  source: MessageSource,
+  binary: boolean | undefined,
+  sink: FragmentSink,
+): Promise<void> {
+  sink.begin();
+  const iterator = Symbol.asyncIterator in source ? source[Symbol.asyncIterator]() : source[Symbol.iterator]();
+  let isText = binary === undefined ? undefined : !binary;
+  let isFirst = true;
+  // A surrogate pair may be cut between two strings: its first half waits for its second.
+  let carried = '';
+  try {
+    for (;;) {
+      const { done, value: chunk } = await nextOf(iterator, sink);
+      if (done === true) break;
+      const chunkIsText = typeof chunk === 'string';
+      if (!chunkIsText && !(chunk instanceof Uint8Array)) {
+        throw new UsageError('not-a-message', `a message is made of strings or Uint8Arrays, not ${typeof chunk}`);
+      }
+      isText ??= chunkIsText;
+      if (isText !== chunkIsText) {
+        const kinds = isText ? 'bytes in a text message' : 'text in a binary message';
+        throw new UsageError('mixed-message', `sendMessage() got ${kinds}: all chunks of a message are of one kind`);
+      }
+      let bytes: Uint8Array;
+      if (typeof chunk === 'string') {
+        let text = carried + chunk;
+        carried = /[\ud800-\udbff]$/.test(text) ? text.slice(-1) : '';
+        if (carried !== '') text = text.slice(0, -1);
+        bytes = Buffer.from(text);
+      } else bytes = chunk;
+      // Empty fragments say nothing, and a peer may count them against us.
+      if (bytes.length === 0) continue;
+      const more = sink.fragment(bytes, isText, isFirst, false);
+      isFirst = false;
+      if (!more) await sink.drained();
+    }
+    sink.fragment(carried === '' ? nothing : Buffer.from(carried), isText ?? true, isFirst, true);
+  } catch (error) {
+    sink.abort();
+    // The source is told that nobody reads it any more; what it says to that is not this message's business.
+    try {
+      await Promise.race([iterator.return?.(), undefined]);
+    } catch {}
+    throw error;
+  }
+}
+
+function nextOf(iterator: AsyncIterator<Chunk> | Iterator<Chunk>, sink: FragmentSink): Promise<IteratorResult<Chunk>> {
+  return new Promise<IteratorResult<Chunk>>((resolve, reject) => {
+    sink.onClose(reject);
+    Promise.resolve(iterator.next()).then(resolve, reject);
+  }).finally(() => sink.onClose(undefined));
+}

@@ -1,0 +1,178 @@
+/** What a client sends, and what it demands of the answer (RFC 6455 §4.1). */
+import { Buffer } from 'node:buffer';
+import { HandshakeError, UsageError } from '../errors.js';
+import { escapeText } from '../text.js';
+import { handshakeFault, shown } from './errors.js';
+import { type ExtensionOffer, parseExtensions } from './extension.js';
+import { isFieldValue, listHas } from './grammar.js';
+import type { ResponseHead } from './http-head.js';
+import { acceptFor, createKey } from './key.js';
+import { parseAuthority } from './origin.js';
+import { type HeaderInput, headerLines } from './response.js';
+import { checkProtocols } from './subprotocol.js';
+
+export interface RequestOptions {
+  /** `wss:` only, without user information and fragment (RFC 6455 §3). */
+  readonly url: string | URL;
+  /** The subprotocols to offer, in order of preference. Default: none. */
+  readonly protocols?: readonly string[] | undefined;
+  /** Default: no `Origin`. */
+  readonly origin?: string | undefined;
+  /** More header fields. */
+  readonly headers?: HeaderInput | undefined;
+  /** Default: a new random one. */
+  readonly key?: string | undefined;
+}
+
+/** An opening handshake on its way. */
+export interface SentRequest {
+  readonly bytes: Buffer;
+  readonly key: string;
+  readonly protocols: readonly string[];
+}
+
+const reserved: ReadonlySet<string> = new Set([
+  'host',
+  'upgrade',
+  'connection',
+  'content-length',
+  'transfer-encoding',
+  'origin',
+  'sec-websocket-key',
+  'sec-websocket-version',
+  'sec-websocket-protocol',
+  'sec-websocket-extensions',
+  'sec-websocket-accept',
+]);
+
+/**
+ * Returns the request of an opening handshake.
+ *
+ * @throws UsageError `url-malformed`, `protocols-malformed`, `origin-malformed`, `header-malformed`, `header-reserved`
+ */
+export function createRequest(options: RequestOptions): SentRequest {
+  const { protocols = [], origin, key = createKey() } = options;
+  const url = parseUrl(options.url);
+  const host = parseAuthority(url.host, 443);
+  if (host === undefined) throw urlError(`${shown(url.host)} is no host name or IP address`);
+  checkProtocols(protocols);
+  if (origin !== undefined && (typeof origin !== 'string' || origin === '' || !isFieldValue(origin))) {
+    throw new UsageError('origin-malformed', 'origin must be an origin such as https://app.example', {
+      option: 'origin',
+    });
+  }
+  const lines = [
+    `GET ${url.pathname}${url.search} HTTP/1.1`,
+    `Host: ${host.text}`,
+    'Upgrade: websocket',
+    'Connection: Upgrade',
+    `Sec-WebSocket-Key: ${key}`,
+    'Sec-WebSocket-Version: 13',
+  ];
+  if (protocols.length > 0) lines.push(`Sec-WebSocket-Protocol: ${protocols.join(', ')}`);
+  if (origin !== undefined) lines.push(`Origin: ${origin}`);
+  const bytes = Buffer.from(`${lines.join('\r\n')}\r\n${headerLines(options.headers, reserved)}\r\n`, 'latin1');
+  return { bytes, key, protocols };
+}
+
+function urlError(text: string): UsageError {
+  return new UsageError('url-malformed', `${text} (RFC 6455 §3)`, { option: 'url' });
+}
+
+function parseUrl(input: string | URL): URL {
+  let url: URL;
+  try {
+    url = new URL(input);
+  } catch {
+    throw urlError(`${shown(String(input))} is no URL: it has the form wss://HOST[:PORT]/PATH`);
+  }
+  if (url.protocol !== 'wss:') {
+    throw urlError(
+      `the scheme of ${shown(String(input))} is ${url.protocol.slice(0, -1)}, only wss can be had over mutual TLS`,
+    );
+  }
+  // RFC 6455 §3: fragment identifiers MUST NOT be used.
+  if (url.hash !== '' || String(input).endsWith('#')) throw urlError(`${shown(String(input))} has a fragment`);
+  if (url.username !== '' || url.password !== '') {
+    throw urlError('the URL has a user name or password: mutual TLS identifies by certificate');
+  }
+  return url;
+}
+
+export type ResponseVerdict =
+  | {
+      readonly kind: 'accepted' /** Empty when there is none. */;
+      readonly protocol: string;
+      readonly extensions: readonly ExtensionOffer[];
+    }
+  /** 1xx other than 101: another response follows. */
+  | { readonly kind: 'interim' }
+  | { readonly kind: 'refused'; readonly error: HandshakeError };
+
+/** Decides whether a response opens the connection. Never throws on input. */
+export function examineResponse(head: ResponseHead, request: SentRequest): ResponseVerdict {
+  if (head.status >= 100 && head.status < 200 && head.status !== 101) return { kind: 'interim' };
+  const error = findFault(head, request);
+  if (error !== undefined) return { kind: 'refused', error };
+  return { kind: 'accepted', protocol: head.fields.get('Sec-WebSocket-Protocol') ?? '', extensions: [] };
+}
+
+/** RFC 6455 §4.1, points 1 to 6 of what a client must check. */
+function findFault({ status, reason, fields }: ResponseHead, request: SentRequest): HandshakeError | undefined {
+  if (status !== 101) return statusError(status, reason, fields.get('Location'));
+  const upgrade = fields.get('Upgrade');
+  if (upgrade?.toLowerCase() !== 'websocket') return wrong('upgrade-wrong', 'Upgrade', upgrade, 'not "websocket"');
+  const connection = fields.get('Connection');
+  if (connection === undefined || !listHas(connection, 'upgrade')) {
+    return wrong('connection-wrong', 'Connection', connection, 'without Upgrade');
+  }
+  const accepts = fields.getAll('Sec-WebSocket-Accept');
+  if (accepts.length !== 1 || accepts[0] !== acceptFor(request.key)) {
+    return wrong(
+      'accept-wrong',
+      'Sec-WebSocket-Accept',
+      fields.get('Sec-WebSocket-Accept'),
+      'not the answer to our key',
+    );
+  }
+  const protocols = fields.getAll('Sec-WebSocket-Protocol');
+  if (protocols.length > 1 || (protocols.length === 1 && !request.protocols.includes(protocols[0]!))) {
+    return wrong('protocol-not-offered', 'Sec-WebSocket-Protocol', protocols.join(', '), 'not one that was offered');
+  }
+  const extensions = parseExtensions(fields.getAll('Sec-WebSocket-Extensions'));
+  // Nothing was offered, so nothing can be accepted.
+  if (extensions === undefined || extensions.length > 0) {
+    const value = fields.get('Sec-WebSocket-Extensions');
+    return wrong('extension-not-offered', 'Sec-WebSocket-Extensions', value, 'not one that was offered');
+  }
+  return undefined;
+}
+
+function wrong(
+  code: 'upgrade-wrong' | 'connection-wrong' | 'accept-wrong' | 'protocol-not-offered' | 'extension-not-offered',
+  field: string,
+  value: string | undefined,
+  fault: string,
+): HandshakeError {
+  const text =
+    value === undefined ? `the response has no ${field}` : `${field} of the response is ${shown(value)}, ${fault}`;
+  return handshakeFault(code, text, value);
+}
+
+function statusError(status: number, reason: string, location: string | undefined): HandshakeError {
+  // A redirect is told and never followed: our certificate is for the host that was asked.
+  const to =
+    location !== undefined && status >= 300 && status < 400
+      ? `, a redirect to ${shown(location)} that is not followed`
+      : '';
+  const phrase = reason === '' ? '' : ` ${escapeText(reason, 100)}`;
+  const text = `the server answered ${status}${phrase} instead of 101${to} (RFC 6455 §4.1)`;
+  return new HandshakeError('http-status', text, { httpStatus: status });
+}
+
+/** Returns the announced length of a response's body in bytes; `undefined` when it ends with the connection. */
+export function responseBodyLength(head: ResponseHead): number | undefined {
+  if (head.fields.has('Transfer-Encoding')) return undefined;
+  const length = head.fields.get('Content-Length');
+  return length !== undefined && /^\d{1,15}$/.test(length) ? Number(length) : undefined;
+}

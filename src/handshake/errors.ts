@@ -1,0 +1,90 @@
+/** Every fault of an opening handshake, in one total table: its HTTP status, its section, its field. */
+import { HandshakeError } from '../errors.js';
+import { escapeText } from '../text.js';
+
+export interface HandshakeFault {
+  /** The status a server answers with; `undefined` for what only a client can find. */
+  readonly status: number | undefined;
+  readonly section: string;
+  readonly field?: string;
+}
+
+export type HandshakeFaultCode =
+  | 'head-malformed'
+  | 'request-line-malformed'
+  | 'status-line-malformed'
+  | 'field-malformed'
+  | 'target-malformed'
+  | 'target-too-long'
+  | 'head-too-large'
+  | 'too-many-fields'
+  | 'version-unsupported'
+  | 'body-not-allowed'
+  | 'method-not-get'
+  | 'host-malformed'
+  | 'host-misdirected'
+  | 'upgrade-missing'
+  | 'connection-malformed'
+  | 'key-malformed'
+  | 'websocket-version-missing'
+  | 'websocket-version-unsupported'
+  | 'protocols-malformed'
+  | 'extensions-malformed'
+  | 'origin-refused'
+  | 'http-status'
+  | 'upgrade-wrong'
+  | 'connection-wrong'
+  | 'accept-wrong'
+  | 'protocol-not-offered'
+  | 'extension-not-offered';
+
+export const handshakeFaults: Readonly<Record<HandshakeFaultCode, HandshakeFault>> = {
+  // The head itself
+  'head-malformed': { status: 400, section: 'RFC 9112 §2.2' },
+  'request-line-malformed': { status: 400, section: 'RFC 9112 §3' },
+  'status-line-malformed': { status: undefined, section: 'RFC 9112 §4' },
+  'field-malformed': { status: 400, section: 'RFC 9112 §5' },
+  'target-malformed': { status: 400, section: 'RFC 9112 §3.2' },
+  'target-too-long': { status: 414, section: 'RFC 9112 §3' },
+  'head-too-large': { status: 431, section: 'RFC 6585 §5' },
+  'too-many-fields': { status: 431, section: 'RFC 6585 §5' },
+  'version-unsupported': { status: 505, section: 'RFC 6455 §4.1' },
+  'body-not-allowed': { status: 400, section: 'RFC 6455 §4.1' },
+  // What a server finds in a request
+  'method-not-get': { status: 405, section: 'RFC 6455 §4.1' },
+  'host-malformed': { status: 400, section: 'RFC 9112 §3.2', field: 'Host' },
+  'host-misdirected': { status: 421, section: 'RFC 9110 §15.5.20', field: 'Host' },
+  'upgrade-missing': { status: 426, section: 'RFC 6455 §4.2.1', field: 'Upgrade' },
+  'connection-malformed': { status: 400, section: 'RFC 6455 §4.2.1', field: 'Connection' },
+  'key-malformed': { status: 400, section: 'RFC 6455 §4.2.1', field: 'Sec-WebSocket-Key' },
+  'websocket-version-missing': { status: 400, section: 'RFC 6455 §4.2.1', field: 'Sec-WebSocket-Version' },
+  'websocket-version-unsupported': { status: 426, section: 'RFC 6455 §4.4', field: 'Sec-WebSocket-Version' },
+  'protocols-malformed': { status: 400, section: 'RFC 6455 §4.1', field: 'Sec-WebSocket-Protocol' },
+  'extensions-malformed': { status: 400, section: 'RFC 6455 §9.1', field: 'Sec-WebSocket-Extensions' },
+  'origin-refused': { status: 403, section: 'RFC 6455 §10.2', field: 'Origin' },
+  // What a client finds in a response
+  'http-status': { status: undefined, section: 'RFC 6455 §4.1' },
+  'upgrade-wrong': { status: undefined, section: 'RFC 6455 §4.1', field: 'Upgrade' },
+  'connection-wrong': { status: undefined, section: 'RFC 6455 §4.1', field: 'Connection' },
+  'accept-wrong': { status: undefined, section: 'RFC 6455 §4.1', field: 'Sec-WebSocket-Accept' },
+  'protocol-not-offered': { status: undefined, section: 'RFC 6455 §4.1', field: 'Sec-WebSocket-Protocol' },
+  'extension-not-offered': { status: undefined, section: 'RFC 6455 §4.1', field: 'Sec-WebSocket-Extensions' },
+};
+
+/** The most of a hostile value that goes into an error, in characters. */
+const maxShownValue = 100;
+
+/** Returns the error for a fault: the text, then its section. */
+export function handshakeFault(code: HandshakeFaultCode, text: string, value?: string): HandshakeError {
+  const row: HandshakeFault = handshakeFaults[code];
+  return new HandshakeError(code, `${text} (${row.section})`, {
+    httpStatus: row.status,
+    field: row.field,
+    value: value === undefined ? undefined : escapeText(value, maxShownValue),
+  });
+}
+
+/** Returns a value for a message: escaped, bounded and quoted. */
+export function shown(value: string): string {
+  return `"${escapeText(value, maxShownValue)}"`;
+}

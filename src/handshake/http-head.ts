@@ -1,0 +1,291 @@
+/**
+ * The head of an HTTP/1.1 message (RFC 9112 §2–§5): incremental, bounded and strict, one pass over the bytes in any
+ * chunking. It refuses what two readers could understand differently: bare line feeds, folded lines, space before a
+ * colon. This file does not know what the fields mean.
+ */
+import type { Buffer } from 'node:buffer';
+import type { HandshakeError } from '../errors.js';
+import { type HandshakeFaultCode, handshakeFault, shown } from './errors.js';
+import { Fields } from './fields.js';
+import { isTokenCharacter, trimOws } from './grammar.js';
+
+export interface HeadLimits {
+  /** The longest head, its empty line included, in bytes. Default 16 KiB. */
+  readonly maxHeadBytes: number;
+  /** The most fields. Default 100. */
+  readonly maxFields: number;
+  /** The longest request target, in bytes. Default 8 KiB. */
+  readonly maxTargetBytes: number;
+}
+
+export const defaultHeadLimits: HeadLimits = { maxHeadBytes: 16 * 1024, maxFields: 100, maxTargetBytes: 8 * 1024 };
+
+export interface RequestHead {
+  readonly kind: 'request';
+  readonly method: string;
+  readonly target: string;
+  /** `1.1`, for example. */
+  readonly version: string;
+  readonly fields: Fields;
+}
+
+export interface ResponseHead {
+  readonly kind: 'response';
+  readonly version: string;
+  readonly status: number;
+  readonly reason: string;
+  readonly fields: Fields;
+}
+
+const space = 0x20;
+const tab = 0x09;
+const cr = 0x0d;
+const lf = 0x0a;
+const colon = 0x3a;
+
+/** Where in the head the next byte stands. Those before `field-start` are parts of the first line. */
+type Place =
+  | 'method'
+  | 'target'
+  | 'request-version'
+  | 'response-version'
+  | 'status'
+  | 'reason'
+  | 'line-feed'
+  | 'field-start'
+  | 'field-name'
+  | 'field-value'
+  | 'last-line-feed'
+  | 'done';
+
+const httpName = 'HTTP/';
+
+/** No method that anybody uses is longer. */
+const maxMethodBytes = 32;
+
+export class HeadParser {
+  readonly #limits: HeadLimits;
+  readonly #kind: 'request' | 'response';
+  #place: Place;
+  #text = '';
+  #name = '';
+  #method = '';
+  #target = '';
+  #version = '';
+  #status = 0;
+  #reason = '';
+  #fields = new Fields();
+  #receivedBytes = 0;
+  #head: RequestHead | ResponseHead | undefined;
+  #error: HandshakeError | undefined;
+
+  constructor(kind: 'request' | 'response', limits: Partial<HeadLimits> = {}) {
+    this.#kind = kind;
+    this.#limits = { ...defaultHeadLimits, ...limits };
+    this.#place = kind === 'request' ? 'method' : 'response-version';
+  }
+
+  /** The head, once it is whole. */
+  get head(): RequestHead | ResponseHead | undefined {
+    return this.#head;
+  }
+
+  /** Why there is no head, once that is clear. */
+  get error(): HandshakeError | undefined {
+    return this.#error;
+  }
+
+  /** The bytes taken so far. */
+  get receivedBytes(): number {
+    return this.#receivedBytes;
+  }
+
+  /**
+   * Takes bytes in any chunking. Never throws on input. After the call `head` or `error` may be set.
+   *
+   * @param end exclusive
+   * @returns how many bytes, from `start`, belong to the head; what is behind them follows it
+   */
+  push(bytes: Buffer, start: number = 0, end: number = bytes.length): number {
+    let position = start;
+    while (position < end && this.#place !== 'done' && this.#error === undefined) {
+      if (this.#receivedBytes >= this.#limits.maxHeadBytes) {
+        this.#fail('head-too-large', `the head is longer than ${this.#limits.maxHeadBytes} bytes`);
+        break;
+      }
+      // Text is taken in runs; every other byte is a step of its own.
+      const run = this.#run(bytes, position, Math.min(end, position + this.#limits.maxHeadBytes - this.#receivedBytes));
+      if (run > position) {
+        this.#text += bytes.toString('latin1', position, run);
+        this.#receivedBytes += run - position;
+        position = run;
+        this.#checkLength();
+        continue;
+      }
+      this.#receivedBytes++;
+      this.#step(bytes[position++]!);
+    }
+    return position - start;
+  }
+
+  /** Returns where the run of bytes ends that are nothing but text of the present place. */
+  #run(bytes: Buffer, start: number, end: number): number {
+    let position = start;
+    switch (this.#place) {
+      case 'method':
+      case 'field-name':
+        while (position < end && isTokenCharacter(bytes[position]!)) position++;
+        return position;
+      case 'target':
+        // RFC 9112 §3.2: a target has no white space; RFC 3986: it is visible ASCII.
+        while (position < end && bytes[position]! > space && bytes[position]! < 0x7f) position++;
+        return position;
+      case 'field-value':
+      case 'reason':
+        while (position < end && isValueByte(bytes[position]!)) position++;
+        return position;
+      default:
+        return position;
+    }
+  }
+
+  #checkLength(): void {
+    if (this.#place === 'method' && this.#text.length > maxMethodBytes) {
+      this.#fail('request-line-malformed', `the method ${shown(this.#text)} is no method`, this.#text);
+    } else if (this.#place === 'target' && this.#text.length > this.#limits.maxTargetBytes) {
+      this.#fail('target-too-long', `the request target is longer than ${this.#limits.maxTargetBytes} bytes`);
+    }
+  }
+
+  #step(byte: number): void {
+    switch (this.#place) {
+      case 'method':
+        if (byte !== space || this.#text === '') return this.#unexpected('request-line-malformed', byte, 'a method');
+        this.#method = this.#take();
+        this.#place = 'target';
+        return;
+      case 'target':
+        if (byte !== space || this.#text === '')
+          return this.#unexpected('request-line-malformed', byte, 'a request target');
+        this.#target = this.#take();
+        this.#place = 'request-version';
+        return;
+      case 'request-version':
+      case 'response-version':
+        return this.#stepVersion(byte);
+      case 'status':
+        return this.#stepStatus(byte);
+      case 'reason':
+        if (byte !== cr) return this.#unexpected('status-line-malformed', byte, 'a reason phrase');
+        this.#reason = this.#take();
+        this.#place = 'line-feed';
+        return;
+      case 'line-feed':
+        if (byte !== lf) return this.#unexpected('head-malformed', byte, 'a line feed');
+        this.#place = 'field-start';
+        return;
+      case 'field-start':
+        return this.#stepFieldStart(byte);
+      case 'field-name':
+        // RFC 9112 §5.1: no space before the colon; a server MUST answer such a request with 400.
+        if (byte !== colon) return this.#unexpected('field-malformed', byte, 'a field name');
+        this.#name = this.#take();
+        this.#place = 'field-value';
+        return;
+      case 'field-value':
+        if (byte !== cr) return this.#unexpected('field-malformed', byte, `the value of ${shown(this.#name)}`);
+        this.#fields.append(this.#name, trimOws(this.#take()));
+        this.#place = 'line-feed';
+        return;
+      default:
+        // last-line-feed
+        if (byte !== lf) return this.#unexpected('head-malformed', byte, 'a line feed');
+        this.#finish();
+    }
+  }
+
+  #stepVersion(byte: number): void {
+    const isRequest = this.#place === 'request-version';
+    const code = isRequest ? 'request-line-malformed' : 'status-line-malformed';
+    const length = this.#text.length;
+    const isDigit = byte >= 0x30 && byte <= 0x39;
+    const isRight =
+      length < 5
+        ? byte === httpName.charCodeAt(length)
+        : length === 6
+          ? byte === 0x2e
+          : length === 8
+            ? byte === (isRequest ? cr : space)
+            : isDigit;
+    if (!isRight) return this.#unexpected(code, byte, 'an HTTP version');
+    if (length < 8) {
+      this.#text += String.fromCharCode(byte);
+      return;
+    }
+    this.#version = this.#take().slice(5);
+    // RFC 6455 §4.1: the version MUST be at least 1.1; RFC 9110 §2.5: a higher minor version is read as 1.1.
+    if (!this.#version.startsWith('1.') || this.#version === '1.0') {
+      return this.#fail('version-unsupported', `HTTP/${this.#version} is not HTTP/1.1`, this.#version);
+    }
+    this.#place = isRequest ? 'line-feed' : 'status';
+  }
+
+  #stepStatus(byte: number): void {
+    const length = this.#text.length;
+    if (length < 3 && byte >= (length === 0 ? 0x31 : 0x30) && byte <= 0x39) {
+      this.#text += String.fromCharCode(byte);
+      return;
+    }
+    // RFC 9112 §4: the space stays when the reason is empty, but some servers leave it out.
+    if (length !== 3 || (byte !== space && byte !== cr))
+      return this.#unexpected('status-line-malformed', byte, 'a status code');
+    this.#status = Number(this.#take());
+    this.#place = byte === space ? 'reason' : 'line-feed';
+  }
+
+  #stepFieldStart(byte: number): void {
+    if (byte === cr) {
+      this.#place = 'last-line-feed';
+      return;
+    }
+    if (byte === space || byte === tab) {
+      // RFC 9112 §5.2: a server MUST refuse folded lines.
+      return this.#fail('field-malformed', 'a field is folded over two lines');
+    }
+    if (!isTokenCharacter(byte)) return this.#unexpected('field-malformed', byte, 'a field name');
+    if (this.#fields.size >= this.#limits.maxFields) {
+      return this.#fail('too-many-fields', `there are more than ${this.#limits.maxFields} header fields`);
+    }
+    this.#text = String.fromCharCode(byte);
+    this.#place = 'field-name';
+  }
+
+  #take(): string {
+    const text = this.#text;
+    this.#text = '';
+    return text;
+  }
+
+  #finish(): void {
+    this.#place = 'done';
+    const [version, fields] = [this.#version, this.#fields];
+    this.#head =
+      this.#kind === 'request'
+        ? { kind: 'request', method: this.#method, target: this.#target, version, fields }
+        : { kind: 'response', version, status: this.#status, reason: this.#reason, fields };
+  }
+
+  #unexpected(code: HandshakeFaultCode, byte: number, where: string): void {
+    const hex = `0x${byte.toString(16).padStart(2, '0')}`;
+    this.#fail(code, `byte ${hex} in ${where}, after ${this.#receivedBytes} bytes`);
+  }
+
+  #fail(code: HandshakeFaultCode, text: string, value?: string): void {
+    this.#error = handshakeFault(code, text, value);
+  }
+}
+
+/** Visible characters, space, tab, and bytes of other encodings (RFC 9110 §5.5 `obs-text`). */
+function isValueByte(byte: number): boolean {
+  return (byte >= space && byte !== 0x7f) || byte === tab;
+}

@@ -1,0 +1,132 @@
+/** What a server answers: the 101, refusals that all look alike, and plain responses. */
+import { Buffer } from 'node:buffer';
+import { type HandshakeError, UsageError } from '../errors.js';
+import { isFieldValue, isToken, trimOws } from './grammar.js';
+import { acceptFor } from './key.js';
+
+/** Header fields that a caller names: as an object, or as pairs where a name comes more than once. */
+export type HeaderInput = Readonly<Record<string, string>> | Iterable<readonly [name: string, value: string]>;
+
+/** Reason phrases (RFC 9110 §15; 431: RFC 6585 §5). */
+const reasonPhrases: Readonly<Record<number, string>> = {
+  101: 'Switching Protocols',
+  200: 'OK',
+  204: 'No Content',
+  400: 'Bad Request',
+  403: 'Forbidden',
+  404: 'Not Found',
+  405: 'Method Not Allowed',
+  408: 'Request Timeout',
+  414: 'URI Too Long',
+  421: 'Misdirected Request',
+  426: 'Upgrade Required',
+  431: 'Request Header Fields Too Large',
+  500: 'Internal Server Error',
+  503: 'Service Unavailable',
+  505: 'HTTP Version Not Supported',
+};
+
+/**
+ * Returns the lines of a caller's header fields. Nothing is written if one of them could start a line of its own (T17).
+ *
+ * @param reserved names in lower case that are not the caller's to set
+ * @throws UsageError `header-malformed`, `header-reserved`
+ */
+export function headerLines(headers: HeaderInput | undefined, reserved: ReadonlySet<string>): string {
+  if (headers === undefined) return '';
+  let lines = '';
+  const entries =
+    Symbol.iterator in headers ? (headers as Iterable<readonly [string, string]>) : Object.entries(headers);
+  for (const [name, value] of entries) {
+    if (
+      typeof name !== 'string' ||
+      !isToken(name) ||
+      typeof value !== 'string' ||
+      !isFieldValue(value) ||
+      trimOws(value) !== value
+    ) {
+      throw new UsageError(
+        'header-malformed',
+        `the header field ${JSON.stringify(String(name))} has a name or value that cannot be sent (RFC 9110 §5.5)`,
+        {
+          option: 'headers',
+        },
+      );
+    }
+    if (reserved.has(name.toLowerCase())) {
+      throw new UsageError('header-reserved', `the header field ${name} belongs to the handshake and cannot be set`, {
+        option: 'headers',
+      });
+    }
+    lines += `${name}: ${value}\r\n`;
+  }
+  return lines;
+}
+
+/**
+ * Returns the 101 (RFC 6455 §4.2.2).
+ *
+ * @param options `protocol`: the agreed subprotocol, if any
+ */
+export function acceptResponse(options: { key: string; protocol?: string | undefined }): Buffer {
+  const protocol = options.protocol === undefined ? '' : `Sec-WebSocket-Protocol: ${options.protocol}\r\n`;
+  return Buffer.from(
+    `HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${acceptFor(options.key)}\r\n${protocol}\r\n`,
+    'latin1',
+  );
+}
+
+/** Fields that go with a status wherever it is answered. */
+const fieldsOfStatus: Readonly<Record<number, string>> = {
+  // RFC 9110 §15.5.6
+  405: 'Allow: GET\r\n',
+  // RFC 9110 §15.5.22 and RFC 6455 §4.4
+  426: 'Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n',
+};
+
+/**
+ * Returns the refusal of a request: its status, and its message as text. The connection closes after it.
+ *
+ * @param error its `httpStatus`, default 400, is the status
+ */
+export function refusalResponse(error: HandshakeError): Buffer {
+  const status = error.httpStatus ?? 400;
+  return response(status, Buffer.from(`${error.message}\n`), '', false);
+}
+
+const reservedOfResponse: ReadonlySet<string> = new Set([
+  'connection',
+  'content-length',
+  'transfer-encoding',
+  'upgrade',
+]);
+
+/**
+ * Returns the response to a plain request. The connection closes after it.
+ *
+ * @param options `method`: of the request; a response to `HEAD` has no body
+ * @throws UsageError `status-malformed`, `header-malformed`, `header-reserved`
+ */
+export function plainResponse(
+  status: number,
+  body: string | Uint8Array,
+  options: { headers?: HeaderInput | undefined; method?: string } = {},
+): Buffer {
+  if (!Number.isInteger(status) || status < 200 || status > 599) {
+    throw new UsageError('status-malformed', `a response has a status from 200 to 599, not ${status}`, {
+      option: 'status',
+    });
+  }
+  const bytes =
+    typeof body === 'string' ? Buffer.from(body) : Buffer.from(body.buffer, body.byteOffset, body.byteLength);
+  return response(status, bytes, headerLines(options.headers, reservedOfResponse), options.method === 'HEAD');
+}
+
+function response(status: number, body: Buffer, lines: string, isHead: boolean): Buffer {
+  const type = /^content-type:/im.test(lines) ? '' : 'Content-Type: text/plain; charset=utf-8\r\n';
+  const connection = status === 426 ? 'Upgrade, close' : 'close';
+  const head =
+    `HTTP/1.1 ${status} ${reasonPhrases[status] ?? ''}\r\n${fieldsOfStatus[status] ?? ''}Connection: ${connection}\r\n` +
+    `${type}Content-Length: ${body.length}\r\n${lines}\r\n`;
+  return isHead ? Buffer.from(head, 'latin1') : Buffer.concat([Buffer.from(head, 'latin1'), body]);
+}

@@ -1,0 +1,182 @@
+/** What a server demands of an opening handshake (RFC 6455 §4.2.1), each rule with its own code and status. */
+import type { HandshakeError } from '../errors.js';
+import { handshakeFault, shown } from './errors.js';
+import { type ExtensionOffer, parseExtensions } from './extension.js';
+import type { Fields } from './fields.js';
+import { listHas, parseTokenList } from './grammar.js';
+import type { RequestHead } from './http-head.js';
+import { isKey } from './key.js';
+import { type Authority, isOriginAllowed, parseAuthority } from './origin.js';
+import { parseProtocols } from './subprotocol.js';
+
+export interface ServerPolicy {
+  /** The name the client asked for in the TLS handshake (SNI), canonical; `undefined` when it asked for none. */
+  readonly serverName?: string | undefined;
+  /** Origins that may connect beside the server's own. Default: none. */
+  readonly origins?: readonly string[] | undefined;
+}
+
+export type RequestVerdict =
+  | {
+      readonly kind: 'upgrade';
+      /** Path and query. */
+      readonly path: string;
+      /** `Host` in canonical form, with its port unless that is 443. */
+      readonly host: string;
+      readonly key: string;
+      readonly offeredProtocols: readonly string[];
+      readonly offeredExtensions: readonly ExtensionOffer[];
+      readonly origin: string | undefined;
+    }
+  /** A lawful request that asks for no upgrade to WebSocket. */
+  | { readonly kind: 'plain'; readonly path: string }
+  | { readonly kind: 'refused'; readonly error: HandshakeError };
+
+/** The version of the protocol that RFC 6455 defines. */
+const webSocketVersion = '13';
+
+/** Decides what a request is, and whether it may pass. Never throws on input. */
+export function examineRequest(head: RequestHead, policy: ServerPolicy = {}): RequestVerdict {
+  const target = examineTarget(head, policy);
+  if ('code' in target) return { kind: 'refused', error: target };
+  const { fields } = head;
+  if (!asksForWebSocket(fields)) return { kind: 'plain', path: target.path };
+  const error = findFault(head);
+  if (error !== undefined) return { kind: 'refused', error };
+
+  const offeredProtocols = parseProtocols(fields.getAll('Sec-WebSocket-Protocol'));
+  if (offeredProtocols === undefined) {
+    const value = fields.get('Sec-WebSocket-Protocol')!;
+    return refused(
+      handshakeFault(
+        'protocols-malformed',
+        `Sec-WebSocket-Protocol ${shown(value)} is no list of unique tokens`,
+        value,
+      ),
+    );
+  }
+  const offeredExtensions = parseExtensions(fields.getAll('Sec-WebSocket-Extensions'));
+  if (offeredExtensions === undefined) {
+    const value = fields.get('Sec-WebSocket-Extensions')!;
+    return refused(
+      handshakeFault(
+        'extensions-malformed',
+        `Sec-WebSocket-Extensions ${shown(value)} is no list of extensions`,
+        value,
+      ),
+    );
+  }
+  const origins = fields.getAll('Origin');
+  for (const origin of origins) {
+    if (origins.length > 1 || !isOriginAllowed(origin, target.host.text, policy.origins)) {
+      return refused(handshakeFault('origin-refused', `pages of ${shown(origin)} may not connect`, origin));
+    }
+  }
+  return {
+    kind: 'upgrade',
+    path: target.path,
+    host: target.host.text,
+    key: fields.get('Sec-WebSocket-Key')!,
+    offeredProtocols,
+    offeredExtensions,
+    origin: origins[0],
+  };
+}
+
+function refused(error: HandshakeError): RequestVerdict {
+  return { kind: 'refused', error };
+}
+
+/** RFC 6455 §4.2.1, points 1 to 6, where a request has asked for WebSocket. */
+function findFault({ method, fields }: RequestHead): HandshakeError | undefined {
+  if (method !== 'GET') return handshakeFault('method-not-get', `the method is ${shown(method)}, not GET`, method);
+  // A body would be read as frames by one end, and as a body by a proxy between (T18).
+  const length = fields.get('Content-Length');
+  if (fields.has('Transfer-Encoding') || (length !== undefined && length !== '0')) {
+    return handshakeFault('body-not-allowed', 'an upgrade request has no body');
+  }
+  const connection = fields.get('Connection');
+  const options = parseTokenList(connection ?? '');
+  if (options === undefined || !options.some((option) => option.toLowerCase() === 'upgrade')) {
+    return handshakeFault(
+      'connection-malformed',
+      connection === undefined
+        ? 'Connection: Upgrade is missing'
+        : `Connection ${shown(connection)} does not say Upgrade`,
+      connection,
+    );
+  }
+  const versions = fields.getAll('Sec-WebSocket-Version');
+  if (versions.length !== 1) {
+    return handshakeFault(
+      'websocket-version-missing',
+      `there are ${versions.length} fields Sec-WebSocket-Version, not one`,
+    );
+  }
+  if (versions[0] !== webSocketVersion) {
+    const version = versions[0]!;
+    return handshakeFault(
+      'websocket-version-unsupported',
+      `Sec-WebSocket-Version is ${shown(version)}, not 13`,
+      version,
+    );
+  }
+  const keys = fields.getAll('Sec-WebSocket-Key');
+  if (keys.length !== 1 || !isKey(keys[0]!)) {
+    const text =
+      keys.length === 1
+        ? `Sec-WebSocket-Key ${shown(keys[0]!)} is not 16 bytes in base64`
+        : `there are ${keys.length} fields Sec-WebSocket-Key, not one`;
+    return handshakeFault('key-malformed', text, keys[0]);
+  }
+  return undefined;
+}
+
+/** Whether a request wants WebSocket: it says so in `Upgrade`, or it bears a key. */
+function asksForWebSocket(fields: Fields): boolean {
+  return listHas(fields.get('Upgrade') ?? '', 'websocket');
+}
+
+/** Checks target and `Host` (RFC 9112 §3.2), and returns the path and the host. */
+function examineTarget(head: RequestHead, policy: ServerPolicy): HandshakeError | { path: string; host: Authority } {
+  const { target, fields } = head;
+  const hosts = fields.getAll('Host');
+  // RFC 9112 §3.2: a server MUST answer 400 where Host is missing, not lawful, or there are two.
+  const host = hosts.length === 1 ? parseAuthority(hosts[0]!, 443) : undefined;
+  if (host === undefined) {
+    const text =
+      hosts.length === 1 ? `Host ${shown(hosts[0]!)} is no host` : `there are ${hosts.length} fields Host, not one`;
+    return handshakeFault('host-malformed', text, hosts[0]);
+  }
+  let path = target;
+  let effective = host;
+  if (!target.startsWith('/')) {
+    // RFC 9112 §3.2.2: a server MUST accept the absolute form, and its host is then the one that counts.
+    const absolute = /^(https|wss):\/\/([^/?#]+)([/?][^#]*)?$/i.exec(target);
+    if (absolute === null)
+      return handshakeFault('target-malformed', `the request target ${shown(target)} is no path`, target);
+    const authority = parseAuthority(absolute[2]!, 443);
+    if (authority === undefined)
+      return handshakeFault('target-malformed', `the request target ${shown(target)} has no host`, target);
+    if (authority.text !== host.text) {
+      return handshakeFault(
+        'host-misdirected',
+        `the request target is for ${shown(authority.text)}, Host for ${shown(host.text)}`,
+        target,
+      );
+    }
+    effective = authority;
+    const rest = absolute[3] ?? '';
+    path = rest.startsWith('/') ? rest : `/${rest}`;
+  } else if (target.includes('#')) {
+    return handshakeFault('target-malformed', `the request target ${shown(target)} has a fragment`, target);
+  }
+  if (policy.serverName !== undefined && policy.serverName !== effective.host) {
+    return handshakeFault(
+      'host-misdirected',
+      `Host is ${shown(effective.host)}, but the TLS handshake asked for ${shown(policy.serverName)}`,
+      hosts[0],
+    );
+  }
+  return { path, host: effective };
+}

@@ -1,0 +1,183 @@
+/**
+ * Credentials: whom to trust, and what to show. All of it is read and checked before anything listens or connects,
+ * because `node:tls` accepts in silence what cannot work, or works without protection (M5, M6).
+ */
+import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
+import * as tls from 'node:tls';
+import { UsageError } from '../errors.js';
+import { escapeText } from '../text.js';
+import { parseCertificate } from './certificate.js';
+import { type TlsVersion, tlsOptions, tlsVersions } from './defaults.js';
+import { identityFromChain, type PeerIdentity } from './identity.js';
+import { type PemBlock, PemFault, readPemCertificates, readPemPrivateKey } from './pem.js';
+
+/** PEM as text or bytes. A path is not PEM: read the file first. */
+export type PemInput = string | Uint8Array;
+
+/** What both ends need for mutual TLS; the names are those of `node:tls`. */
+export interface CredentialInput {
+  /** The certificates of the CAs that the peer's certificate may come from. Required: public CAs are never trusted. */
+  ca: PemInput | readonly PemInput[];
+  /** The certificate of this end, followed by its intermediates. Required. */
+  cert: PemInput;
+  /** The private key of `cert`. Required. */
+  key: PemInput;
+  /** Unlocks `key`. Default: the key is not locked. */
+  passphrase?: string;
+  /** The lowest TLS version. Default `TLSv1.3`. */
+  minVersion?: TlsVersion;
+}
+
+/** What is wrong with credentials: the code of the `UsageError`, beside those of `pemFaults`. */
+export const credentialFaults = {
+  'credential-missing': 'it is missing: mutual TLS needs ca, cert and key',
+  'credential-not-pem': 'it must be PEM, as text or bytes',
+  'not-a-ca': 'is not a CA certificate (basicConstraints without CA:TRUE): it cannot have issued others',
+  'certificate-malformed': 'cannot be read as a certificate',
+  'key-malformed': 'it cannot be read as a private key',
+  'key-of-another-certificate': 'the key is not that of the certificate',
+  'wrong-passphrase': 'the passphrase does not unlock the private key',
+  'min-version-unknown': 'must be TLSv1.3 or TLSv1.2',
+  'not-usable': 'OpenSSL does not accept it',
+} as const;
+
+/** Credentials that were checked as a whole. */
+export interface Credentials {
+  readonly ca: readonly string[];
+  readonly cert: string;
+  readonly key: string;
+  readonly passphrase: string | undefined;
+  readonly minVersion: TlsVersion;
+  /** What `cert` says of this end. */
+  readonly identity: PeerIdentity;
+}
+
+type Option = 'ca' | 'cert' | 'key' | 'passphrase' | 'minVersion';
+
+function fault(option: Option, code: string, words: string, cause?: unknown): UsageError {
+  return new UsageError(code, `${option}: ${words}`, { option }, cause === undefined ? undefined : { cause });
+}
+
+function isPem(value: unknown): value is PemInput {
+  return typeof value === 'string' || value instanceof Uint8Array;
+}
+
+/** Runs a reader of PEM, and says which option its fault is in. */
+function reading<T>(option: Option, read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof PemFault) throw fault(option, `pem-${error.code}`, error.message, error);
+    throw error;
+  }
+}
+
+function present(option: 'cert' | 'key', value: unknown): PemInput {
+  if (value === undefined || value === null)
+    throw fault(option, 'credential-missing', credentialFaults['credential-missing']);
+  if (!isPem(value)) throw fault(option, 'credential-not-pem', credentialFaults['credential-not-pem']);
+  return value;
+}
+
+function toPem(blocks: readonly PemBlock[]): string {
+  return blocks
+    .map(
+      ({ der }) =>
+        `-----BEGIN CERTIFICATE-----\n${der.toString('base64').replace(/.{1,64}/g, '$&\n')}-----END CERTIFICATE-----\n`,
+    )
+    .join('');
+}
+
+/** Reads the trust anchors: at least one, and CA certificates all of them. */
+function readAuthorities(input: unknown): string[] {
+  const entries: unknown[] = Array.isArray(input) ? input : input === undefined || input === null ? [] : [input];
+  if (entries.length === 0) throw fault('ca', 'credential-missing', credentialFaults['credential-missing']);
+  const blocks: PemBlock[] = [];
+  for (const entry of entries) {
+    if (!isPem(entry)) throw fault('ca', 'credential-not-pem', credentialFaults['credential-not-pem']);
+    blocks.push(...reading('ca', () => readPemCertificates(entry)));
+  }
+  for (const [index, { der }] of blocks.entries()) {
+    const which = blocks.length === 1 ? 'the certificate' : `certificate ${index + 1} of ${blocks.length}`;
+    const certificate = parse('ca', der, which);
+    // A version 1 certificate cannot say that it is a CA; one that issued itself is taken as one, as OpenSSL does.
+    const isAuthority =
+      certificate.basicConstraints?.ca === true ||
+      (certificate.version === 1 && certificate.subject.text === certificate.issuer.text);
+    if (!isAuthority) {
+      throw fault('ca', 'not-a-ca', `${which} (subject ${certificate.subject.text}) ${credentialFaults['not-a-ca']}`);
+    }
+  }
+  return [toPem(blocks)];
+}
+
+function parse(option: 'ca' | 'cert', der: Buffer, which: string): ReturnType<typeof parseCertificate> {
+  try {
+    return parseCertificate(der);
+  } catch (error) {
+    const detail = escapeText(error instanceof Error ? error.message : String(error));
+    throw fault(
+      option,
+      'certificate-malformed',
+      `${which} ${credentialFaults['certificate-malformed']} (${detail})`,
+      error,
+    );
+  }
+}
+
+function readKey(input: PemInput, passphrase: string | undefined): { pem: string; key: KeyObject } {
+  const block = reading('key', () => readPemPrivateKey(input, { allowEncrypted: passphrase !== undefined }));
+  const pem = typeof input === 'string' ? input : Buffer.from(input).toString('utf8');
+  try {
+    return { pem, key: createPrivateKey({ key: pem, format: 'pem', passphrase }) };
+  } catch (error) {
+    const code = block.encrypted ? 'wrong-passphrase' : 'key-malformed';
+    throw fault('key', code, credentialFaults[code], error);
+  }
+}
+
+/**
+ * Checks credentials as a whole and returns them.
+ *
+ * @throws UsageError with `option` `ca`, `cert`, `key`, `passphrase` or `minVersion`; its code is one of `credentialFaults`, or `pem-`
+ *   and one of `pemFaults`
+ */
+export function loadCredentials(input: CredentialInput): Credentials {
+  const { passphrase, minVersion = 'TLSv1.3' } = input;
+  if (!tlsVersions.includes(minVersion)) {
+    throw fault('minVersion', 'min-version-unknown', credentialFaults['min-version-unknown']);
+  }
+  if (passphrase !== undefined && typeof passphrase !== 'string') {
+    throw fault('passphrase', 'option-not-a-string', 'must be a string');
+  }
+  const ca = readAuthorities(input.ca);
+  const certInput = present('cert', input.cert);
+  const keyInput = present('key', input.key);
+  const chain = reading('cert', () => readPemCertificates(certInput)).map(({ der }) => der);
+  for (const [index, der] of chain.entries())
+    parse('cert', der, index === 0 ? 'the certificate' : `intermediate ${index}`);
+  const { pem: key, key: privateKey } = readKey(keyInput, passphrase);
+  const identity = identityFromChain(chain);
+  let belongs: boolean;
+  try {
+    belongs = new X509Certificate(chain[0]!).checkPrivateKey(privateKey);
+  } catch (error) {
+    throw fault('cert', 'certificate-malformed', `the certificate ${credentialFaults['certificate-malformed']}`, error);
+  }
+  if (!belongs) {
+    throw fault(
+      'key',
+      'key-of-another-certificate',
+      `${credentialFaults['key-of-another-certificate']} (subject ${identity.subject.text})`,
+    );
+  }
+  const cert = toPem(reading('cert', () => readPemCertificates(certInput)));
+  const credentials: Credentials = Object.freeze({ ca, cert, key, passphrase, minVersion, identity });
+  try {
+    tls.createSecureContext(tlsOptions(credentials));
+  } catch (error) {
+    const detail = escapeText(error instanceof Error ? error.message : String(error));
+    throw fault('cert', 'not-usable', `${credentialFaults['not-usable']} (${detail})`, error);
+  }
+  return credentials;
+}

@@ -1,0 +1,100 @@
+/** The connecting end of mutual TLS: a verified TLS connection to a host, or an error that says why there is none. */
+import * as net from 'node:net';
+import type { Duplex } from 'node:stream';
+import * as tls from 'node:tls';
+import { HandshakeError, PeerIdentityError } from '../errors.js';
+import type { Credentials } from './credentials.js';
+import { clientSecureOptions, tlsOptions } from './defaults.js';
+import { identityFromChain, type PeerIdentity } from './identity.js';
+import { explainFailedDial } from './refusal.js';
+import { serverNameFault, type VerifiedPeer, verifyPeer } from './verified-peer.js';
+
+export interface DialOptions {
+  /** Where to connect; an IPv6 address without brackets. */
+  readonly host: string;
+  readonly port: number;
+  /** The name to ask for and to find in the server's certificate. Default: `host`. */
+  readonly serverName?: string;
+  readonly credentials: Credentials;
+  /** A connected stream to use instead of a new TCP connection. */
+  readonly socket?: Duplex;
+  /** Ends the attempt; its reason is what the promise rejects with. */
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Connects and returns the socket with its verified peer. Nothing of the application has been written by then. With TLS
+ * 1.3 the server may still refuse our certificate after this.
+ *
+ * @throws PeerIdentityError if the server's certificate is refused here, or ours there
+ * @throws HandshakeError if there is no connection or no TLS
+ */
+export function dial(options: DialOptions): Promise<{ socket: tls.TLSSocket; peer: VerifiedPeer }> {
+  const { host, port, credentials, signal } = options;
+  const name = options.serverName ?? host;
+  const where = `${host.includes(':') ? `[${host}]` : host}:${port}`;
+  return new Promise((resolve, reject) => {
+    let serverAnswered = false;
+    let nameFault: PeerIdentityError | undefined;
+    let presented: PeerIdentity | undefined;
+    const socket = tls.connect({
+      ...tlsOptions(credentials),
+      ...(options.socket === undefined ? { host, port } : { socket: options.socket }),
+      // A server name is never an address (RFC 6066 §3).
+      servername: net.isIP(name) === 0 ? name : '',
+      secureOptions: clientSecureOptions,
+      rejectUnauthorized: true,
+      // No session is ever offered: a resumed one would skip the check of names (M9).
+      session: undefined,
+      // Runs before anything is written (M7). It must not throw: Node would take that for an uncaught exception (M14).
+      checkServerIdentity: (_host, certificate) => {
+        try {
+          presented = identityFromChain([certificate.raw]);
+          nameFault = serverNameFault(presented, name);
+          return nameFault;
+        } catch (error) {
+          return error instanceof Error ? error : new Error(String(error));
+        }
+      },
+    });
+    const settle = (): void => {
+      signal.removeEventListener('abort', onAbort);
+      socket.off('secureConnect', onSecure);
+      socket.off('error', onError);
+      socket.off('close', onClose);
+    };
+    const fail = (error: unknown): void => {
+      settle();
+      // Whatever comes after the verdict is of no interest, and must not be unhandled.
+      socket.on('error', () => {});
+      socket.destroy();
+      reject(error);
+    };
+    const onAbort = (): void => fail(signal.reason);
+    const onError = (error: Error): void => {
+      fail(
+        explainFailedDial({ error: nameFault ?? error, where, serverAnswered, own: credentials.identity, presented }),
+      );
+    };
+    const onClose = (): void =>
+      fail(
+        new HandshakeError('tls-cut', `cannot connect to ${where}: the connection was closed during the TLS handshake`),
+      );
+    const onSecure = (): void => {
+      const peer = verifyPeer(socket, { peerRole: 'server', host: name });
+      if (peer instanceof PeerIdentityError) return fail(peer);
+      settle();
+      resolve({ socket, peer });
+    };
+    if (signal.aborted) return fail(signal.reason);
+    signal.addEventListener('abort', onAbort);
+    socket.once('secureConnect', onSecure);
+    socket.once('error', onError);
+    socket.once('close', onClose);
+    // The first line comes with the server's answer; the line, a secret, is not looked at.
+    socket.once('keylog', () => {
+      serverAnswered = true;
+    });
+    socket.setNoDelay(true);
+  });
+}

@@ -1,0 +1,22 @@
+/** Mutual TLS: credentials, the two ends of a connection, and who is at the other one. The only room that knows `node:tls`. */
+export { type Certificate, parseCertificate } from './certificate.js';
+export {
+  type CredentialInput,
+  type Credentials,
+  credentialFaults,
+  loadCredentials,
+  type PemInput,
+} from './credentials.js';
+export type { TlsVersion } from './defaults.js';
+export { type DialOptions, dial } from './dial.js';
+export type { DistinguishedName, NameAttribute } from './distinguished-name.js';
+export { type Alert, type IdentityCode, identityFaults } from './errors.js';
+export { type CertificateSummary, describeIdentity, identityFromChain, type PeerIdentity } from './identity.js';
+export { type AcceptedPeer, Listener, type ListenerOptions, type Refusal } from './listener.js';
+export { PemFault, type PemFaultCode, pemFaults } from './pem.js';
+export { type ProbeOptions, type ProbeResult, probe } from './probe.js';
+export { explainAlert, explainSilence, type TransportCode } from './refusal.js';
+export type { SubjectAltNames } from './san.js';
+export { matchServerName, type ServerNameMatch } from './server-name.js';
+export { parseSpiffeId, type SpiffeId } from './spiffe-id.js';
+export { type GatePolicy, type TlsParameters, VerifiedPeer, verifyPeer } from './verified-peer.js';

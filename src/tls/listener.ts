@@ -1,0 +1,297 @@
+/**
+ * The accepting end of mutual TLS. Sockets come from a listener of our own or from elsewhere (`inject`), all go the same
+ * way: into a `tls.Server` that demands and verifies a client certificate, then through the gate.
+ *
+ * The `tls.Server` never listens and is never shown: one that is handed sockets enforces client certificates, a
+ * `TLSSocket` made by hand does not, and a `newSession` listener added from outside would bring back the resumption
+ * that skips them.
+ */
+import * as net from 'node:net';
+import type { Duplex } from 'node:stream';
+import * as tls from 'node:tls';
+import { HandshakeError, LimitExceededError, type MtlsWsError, PeerIdentityError } from '../errors.js';
+import type { Credentials } from './credentials.js';
+import { serverSecureOptions, tlsOptions } from './defaults.js';
+import { describeIdentity, identityFromChain, type PeerIdentity } from './identity.js';
+import { explainFailedAccept } from './refusal.js';
+import { type VerifiedPeer, verifyPeer } from './verified-peer.js';
+
+/** A connection that was refused before or at the gate, or whose handshake failed. */
+export interface Refusal {
+  readonly error: MtlsWsError;
+  /** Empty when the socket did not come from a network. */
+  readonly remoteAddress: string;
+  readonly remotePort: number;
+  /** What the client presented, in one safe line; `undefined` when nothing was, or it was not seen. */
+  readonly presented: string | undefined;
+}
+
+export interface ListenerOptions {
+  readonly credentials: Credentials;
+  /** Milliseconds from accept until `established` must have been called. */
+  readonly handshakeTimeout: number;
+  /** Sockets that may be between accept and `established` at once. */
+  readonly maxUnauthenticated: number;
+  readonly requireClientAuthEku: boolean;
+  /** A client came through the gate. */
+  onPeer(accepted: AcceptedPeer): void;
+  onRefusal(refusal: Refusal): void;
+}
+
+/** A client that came through the gate; its opening handshake is still to come. */
+export interface AcceptedPeer {
+  readonly socket: tls.TLSSocket;
+  readonly peer: VerifiedPeer;
+  readonly remoteAddress: string;
+  readonly remotePort: number;
+  /** Ends the deadline, and the count among the unauthenticated. */
+  established(): void;
+  /** Replaces what happens at the deadline (by default the socket is destroyed), so that an answer can be sent. */
+  onDeadline: (() => void) | undefined;
+}
+
+/** What is known of a socket from its first byte on. */
+class Pending {
+  readonly raw: Duplex;
+  readonly remoteAddress: string;
+  readonly remotePort: number;
+  readonly localPort: number;
+  timer: NodeJS.Timeout | undefined;
+  secured = false;
+  onDeadline: (() => void) | undefined;
+  /** What the client presented, seen before verification destroys the socket. */
+  presented: PeerIdentity | undefined;
+
+  constructor(raw: Duplex) {
+    const { remoteAddress, remotePort, localPort } = raw as Partial<net.Socket>;
+    this.raw = raw;
+    this.remoteAddress = remoteAddress ?? '';
+    this.remotePort = remotePort ?? 0;
+    this.localPort = localPort ?? 0;
+  }
+}
+
+export class Listener {
+  readonly #options: ListenerOptions;
+  readonly #tls: tls.Server;
+  readonly #net: net.Server;
+  /** Every raw socket that is open, whatever became of it: `tls.Server` does not count injected ones. */
+  readonly #sockets = new Set<Duplex>();
+  readonly #pending = new Map<Duplex, Pending>();
+  #closed = false;
+
+  constructor(options: ListenerOptions) {
+    this.#options = options;
+    this.#tls = tls.createServer({
+      ...tlsOptions(options.credentials),
+      secureOptions: serverSecureOptions,
+      requestCert: true,
+      rejectUnauthorized: true,
+      // Our own deadline destroys the socket; this event of Node's alone would not.
+      handshakeTimeout: options.handshakeTimeout,
+    });
+    this.#tls.on('secureConnection', (socket) => this.#onSecure(socket));
+    this.#tls.on('tlsClientError', (error, socket) => this.#onFailure(error, socket));
+    // Of a refused client nothing is left when Node reports it. This is the public event that shows its socket earlier,
+    // while the certificate can still be read; the line, a secret, is not looked at.
+    this.#tls.on('keylog', (_line, socket) => this.#watchCertificate(socket));
+    this.#net = net.createServer({ noDelay: true }, (raw) => this.inject(raw));
+  }
+
+  listen(options: { port: number; host: string; backlog?: number }): Promise<net.AddressInfo> {
+    return new Promise((resolve, reject) => {
+      this.#net.once('error', reject);
+      this.#net.listen({ ...options, exclusive: true }, () => {
+        this.#net.off('error', reject);
+        // A later error is one of accepting (no file descriptor left, for example): the next accept may succeed.
+        this.#net.on('error', (error) => {
+          this.#options.onRefusal({
+            error: new HandshakeError(
+              'accept-failed',
+              `no connection could be accepted: ${error.message}`,
+              {},
+              { cause: error },
+            ),
+            remoteAddress: '',
+            remotePort: 0,
+            presented: undefined,
+          });
+        });
+        resolve(this.#net.address() as net.AddressInfo);
+      });
+    });
+  }
+
+  /** Where it listens; `undefined` before and after. */
+  get address(): net.AddressInfo | undefined {
+    return (this.#net.address() as net.AddressInfo | null) ?? undefined;
+  }
+
+  /**
+   * Takes a socket that was accepted elsewhere, before its TLS handshake.
+   *
+   * @param head bytes of it that were read already
+   */
+  inject(raw: Duplex, head?: Uint8Array): void {
+    const pending = new Pending(raw);
+    raw.on('error', () => {
+      // Whatever breaks below TLS shows above it as a close; unhandled it would end the process.
+    });
+    if (this.#closed) {
+      raw.destroy();
+      return;
+    }
+    if (this.#pending.size >= this.#options.maxUnauthenticated) {
+      raw.destroy();
+      this.#refuse(
+        pending,
+        new LimitExceededError(
+          'too-many-unauthenticated',
+          `${this.#pending.size + 1} connections have not finished their handshake, at most ${this.#options.maxUnauthenticated} allowed (maxUnauthenticated)`,
+          {
+            limit: 'maxUnauthenticated',
+            maximum: this.#options.maxUnauthenticated,
+            actual: this.#pending.size + 1,
+            unit: 'connections',
+            closeCode: 1006,
+          },
+        ),
+      );
+      return;
+    }
+    this.#sockets.add(raw);
+    this.#pending.set(raw, pending);
+    raw.once('close', () => {
+      this.#sockets.delete(raw);
+      this.#settle(pending);
+    });
+    pending.timer = setTimeout(() => this.#onDeadline(pending), this.#options.handshakeTimeout);
+    if (head !== undefined && head.length > 0) raw.unshift(head);
+    this.#tls.emit('connection', raw);
+  }
+
+  #settle(pending: Pending): void {
+    clearTimeout(pending.timer);
+    this.#pending.delete(pending.raw);
+  }
+
+  #refuse(pending: Pending | undefined, error: MtlsWsError): void {
+    const presented =
+      (error instanceof PeerIdentityError ? error.presented : undefined) ??
+      (pending?.presented === undefined ? undefined : describeIdentity(pending.presented));
+    this.#options.onRefusal({
+      error,
+      remoteAddress: pending?.remoteAddress ?? '',
+      remotePort: pending?.remotePort ?? 0,
+      presented,
+    });
+  }
+
+  #onDeadline(pending: Pending): void {
+    if (pending.onDeadline !== undefined) {
+      pending.onDeadline();
+      return;
+    }
+    this.#settle(pending);
+    pending.raw.destroy();
+    this.#refuse(
+      pending,
+      new HandshakeError('deadline', `no TLS handshake within ${this.#options.handshakeTimeout} ms (handshakeTimeout)`),
+    );
+  }
+
+  /** The raw socket under a `TLSSocket`: Node keeps it in `_parent`, which it does not document; without it the address is unknown. */
+  #pendingOf(socket: tls.TLSSocket): Pending | undefined {
+    const raw = (socket as { _parent?: Duplex })._parent;
+    if (raw !== undefined) return this.#pending.get(raw);
+    for (const pending of this.#pending.values()) {
+      if (pending.remotePort === socket.remotePort && pending.remoteAddress === socket.remoteAddress) return pending;
+    }
+    return undefined;
+  }
+
+  #watchCertificate(socket: tls.TLSSocket): void {
+    const pending = this.#pendingOf(socket);
+    if (pending === undefined || pending.secured) return;
+    pending.secured = true;
+    // `secure` comes before Node judges the certificate. It is not documented: without it a refusal says less.
+    socket.prependOnceListener('secure', () => {
+      if ((socket as { _handle?: { verifyError?(): unknown } })._handle?.verifyError?.() == null) return;
+      try {
+        const leaf = socket.getPeerX509Certificate();
+        if (leaf !== undefined) pending.presented = identityFromChain([leaf.raw]);
+      } catch {
+        // A certificate that cannot be read is not shown; it is refused all the same.
+      }
+    });
+  }
+
+  #onFailure(error: Error, socket: tls.TLSSocket): void {
+    const pending = this.#pendingOf(socket);
+    if (pending !== undefined) {
+      // A deadline that destroyed the socket has been told already.
+      if (!this.#pending.has(pending.raw)) return;
+      this.#settle(pending);
+      pending.raw.destroy();
+    }
+    socket.destroy();
+    this.#refuse(
+      pending,
+      explainFailedAccept({
+        error,
+        authorizationError: socket.authorizationError,
+        presented: pending?.presented,
+      }),
+    );
+  }
+
+  #onSecure(socket: tls.TLSSocket): void {
+    const pending = this.#pendingOf(socket);
+    const peer = verifyPeer(socket, {
+      peerRole: 'client',
+      requireClientAuthEku: this.#options.requireClientAuthEku,
+    });
+    if (peer instanceof PeerIdentityError || pending === undefined) {
+      socket.on('error', () => {});
+      socket.destroy();
+      if (pending !== undefined) this.#settle(pending);
+      if (peer instanceof PeerIdentityError) this.#refuse(pending, peer);
+      return;
+    }
+    this.#options.onPeer({
+      socket,
+      peer,
+      remoteAddress: pending.remoteAddress,
+      remotePort: pending.remotePort,
+      established: () => this.#settle(pending),
+      get onDeadline() {
+        return pending.onDeadline;
+      },
+      set onDeadline(callback) {
+        pending.onDeadline = callback;
+      },
+    });
+  }
+
+  /** Stops accepting. Sockets that are still in their handshake are destroyed. Resolves when the port is free. */
+  close(): Promise<void> {
+    this.#closed = true;
+    for (const pending of [...this.#pending.values()]) {
+      this.#settle(pending);
+      pending.raw.destroy();
+    }
+    return new Promise((resolve) => {
+      if (!this.#net.listening) resolve();
+      else this.#net.close(() => resolve());
+    });
+  }
+
+  /** Destroys every socket that is still open. */
+  destroyAll(): void {
+    for (const raw of this.#sockets) raw.destroy();
+  }
+
+  get openSockets(): number {
+    return this.#sockets.size;
+  }
+}

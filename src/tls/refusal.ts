@@ -1,0 +1,177 @@
+/**
+ * Why a TLS handshake failed, in words, at either end. What Node reports is an error code of OpenSSL, a verification
+ * result, an alert, or nothing at all; what a person needs is which certificate, which rule, which end, and what to do.
+ */
+import { HandshakeError, type MtlsWsError, PeerIdentityError } from '../errors.js';
+import { escapeText } from '../text.js';
+import { alertOf, codeOfVerification, identityFaults } from './errors.js';
+import type { PeerIdentity } from './identity.js';
+import { identityError } from './verified-peer.js';
+
+/** Failures below the certificate: the code of the error, and what to say. */
+const transportFaults = {
+  'connection-refused': 'nothing is listening there: check host and port, and that the server is running',
+  'host-not-found': 'the host name cannot be resolved: check its spelling',
+  'host-unreachable': 'the host cannot be reached: check the network',
+  'connect-failed': 'the connection could not be made',
+  'not-tls': 'the other end does not speak TLS: check the port, and that it is a TLS port',
+  'tls-version': 'no TLS version is common to both ends: this end may have to allow TLS 1.2, which is off by default',
+  'tls-cipher': 'no cipher suite is common to both ends: only AEAD suites are allowed',
+  'tls-alpn': 'the other end does not offer HTTP/1.1 (ALPN)',
+  'tls-cut': 'the other end closed the connection during the TLS handshake',
+  'tls-failed': 'the TLS handshake failed',
+} as const;
+
+export type TransportCode = keyof typeof transportFaults;
+
+const systemErrors: Readonly<Record<string, TransportCode>> = {
+  ECONNREFUSED: 'connection-refused',
+  ENOENT: 'connection-refused',
+  ENOTFOUND: 'host-not-found',
+  EAI_AGAIN: 'host-not-found',
+  EHOSTUNREACH: 'host-unreachable',
+  ENETUNREACH: 'host-unreachable',
+  ETIMEDOUT: 'host-unreachable',
+  EADDRNOTAVAIL: 'host-unreachable',
+  ECONNRESET: 'tls-cut',
+  EPIPE: 'tls-cut',
+  ERR_SSL_WRONG_VERSION_NUMBER: 'not-tls',
+  ERR_SSL_HTTP_REQUEST: 'not-tls',
+  ERR_SSL_HTTPS_PROXY_REQUEST: 'not-tls',
+  ERR_SSL_PACKET_LENGTH_TOO_LONG: 'not-tls',
+  ERR_SSL_RECORD_LAYER_FAILURE: 'not-tls',
+  ERR_SSL_BAD_RECORD_TYPE: 'not-tls',
+  ERR_SSL_UNEXPECTED_MESSAGE: 'tls-failed',
+  ERR_SSL_UNSUPPORTED_PROTOCOL: 'tls-version',
+  ERR_SSL_VERSION_TOO_LOW: 'tls-version',
+  ERR_SSL_NO_PROTOCOLS_AVAILABLE: 'tls-version',
+  ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION: 'tls-version',
+  ERR_SSL_NO_SHARED_CIPHER: 'tls-cipher',
+  ERR_SSL_TLSV1_ALERT_INSUFFICIENT_SECURITY: 'tls-cipher',
+  ERR_SSL_NO_APPLICATION_PROTOCOL: 'tls-alpn',
+  ERR_SSL_TLSV1_ALERT_NO_APPLICATION_PROTOCOL: 'tls-alpn',
+};
+
+function codeOf(error: unknown): string {
+  const { code } = (error ?? {}) as { code?: unknown };
+  return typeof code === 'string' ? code : '';
+}
+
+function transportError(error: unknown, what: string): HandshakeError {
+  // Several addresses were tried and all failed: the first error stands for them.
+  const first = error instanceof AggregateError ? (error.errors[0] as unknown) : error;
+  const nodeCode = codeOf(first) || codeOf(error);
+  const code = systemErrors[nodeCode] ?? (nodeCode.startsWith('ERR_SSL_') ? 'tls-failed' : 'connect-failed');
+  const reason = nodeCode === '' ? escapeText(first instanceof Error ? first.message : String(first)) : nodeCode;
+  return new HandshakeError(code, `${what}: ${transportFaults[code]} (${reason})`, {}, { cause: error });
+}
+
+/** What the server knows of a client whose TLS handshake failed. */
+export interface FailedAccept {
+  readonly error: unknown;
+  /** Node's verification result, for example `CERT_HAS_EXPIRED`; falsy when verification was not what failed. */
+  readonly authorizationError: unknown;
+  /** What the client presented, if it was seen. */
+  readonly presented: PeerIdentity | undefined;
+}
+
+/** Explains, at the server, why the TLS handshake with a client failed. */
+export function explainFailedAccept({ error, authorizationError, presented }: FailedAccept): MtlsWsError {
+  if (typeof authorizationError === 'string' && authorizationError !== '') {
+    return identityError(codeOfVerification(authorizationError), "the client's certificate", presented, {
+      detail: escapeText(authorizationError),
+      cause: error,
+    });
+  }
+  const code = codeOf(error);
+  if (code === 'ERR_SSL_PEER_DID_NOT_RETURN_A_CERTIFICATE') {
+    return identityError('certificate-missing', 'the client', undefined, { cause: error });
+  }
+  const alert = alertOf(error);
+  if (alert?.code !== undefined) {
+    return new PeerIdentityError(
+      alert.code,
+      `the client refused our certificate: ${identityFaults[alert.code].words} (alert ${alert.number}, ${alert.name}; RFC 8446 §6.2)`,
+      { hint: identityFaults[alert.code].hint },
+      { cause: error },
+    );
+  }
+  return transportError(error, 'no TLS handshake with the client');
+}
+
+/** What the client knows of a server with which the TLS handshake failed. */
+export interface FailedDial {
+  readonly error: unknown;
+  /** `host:port`, for the message. */
+  readonly where: string;
+  /** Whether the server had answered, so that our certificate may have been judged. */
+  readonly serverAnswered: boolean;
+  /** Our own certificate. */
+  readonly own: PeerIdentity | undefined;
+  /** What the server presented, if it was seen. */
+  readonly presented: PeerIdentity | undefined;
+}
+
+/** Explains, at the client, why no connection was made. */
+export function explainFailedDial(failed: FailedDial): MtlsWsError {
+  const { error, where, own, presented } = failed;
+  if (error instanceof PeerIdentityError) return error;
+  const refusal = explainAlert(error, own);
+  if (refusal !== undefined) return refusal;
+  const code = codeOf(error);
+  const verification = codeOfVerification(code);
+  if (verification !== 'certificate-unknown') {
+    return identityError(verification, "the server's certificate", presented, { detail: code, cause: error });
+  }
+  if (code === 'ECONNRESET' && failed.serverAnswered) return explainSilence(own, error);
+  return transportError(error, `cannot connect to ${where}`);
+}
+
+/** Returns what the server said of our certificate in an alert: that is certain. */
+export function explainAlert(error: unknown, own: PeerIdentity | undefined): PeerIdentityError | undefined {
+  const alert = alertOf(error);
+  if (alert?.code === undefined) return undefined;
+  const { words, hint, section } = identityFaults[alert.code];
+  const presented = own === undefined ? undefined : describeOwn(own);
+  const ours = presented === undefined ? '' : `; ours: ${presented}`;
+  return new PeerIdentityError(
+    alert.code,
+    `the server refused the connection: ${words} (alert ${alert.number}, ${alert.name}${ours}; ${section})`,
+    { presented, hint, certain: true },
+    { cause: error },
+  );
+}
+
+/**
+ * Explains, at the client, an end without a word after the TLS handshake: many servers, Node's among them, refuse a
+ * certificate in this way. It is the likely reason, and not a certain one.
+ */
+export function explainSilence(own: PeerIdentity | undefined, cause?: unknown): PeerIdentityError {
+  const presented = own === undefined ? undefined : describeOwn(own);
+  return new PeerIdentityError(
+    'certificate-refused',
+    `the server closed without answering after our certificate was sent: it probably refused it${
+      presented === undefined ? '' : ` (${presented})`
+    }`,
+    { presented, hint: identityFaults['certificate-refused'].hint, certain: false },
+    cause === undefined ? undefined : { cause },
+  );
+}
+
+const dayInMs = 86_400_000;
+
+/** What can be told locally of our own certificate: who, by whom, and what about it a peer may not like. */
+function describeOwn(own: PeerIdentity): string {
+  const parts = [`subject ${own.subject.text || '(empty)'}`, `issuer ${own.issuer.text}`];
+  const now = Date.now();
+  const days = (ms: number): string => {
+    const count = Math.floor(ms / dayInMs);
+    return count === 0 ? 'less than a day' : count === 1 ? '1 day' : `${count} days`;
+  };
+  if (now > own.validTo.getTime()) parts.push(`expired ${days(now - own.validTo.getTime())} ago`);
+  if (now < own.validFrom.getTime()) parts.push(`not valid for another ${days(own.validFrom.getTime() - now)}`);
+  if (own.extendedKeyUsage !== undefined && !own.extendedKeyUsage.includes('1.3.6.1.5.5.7.3.2')) {
+    parts.push('its extended key usage lacks clientAuth');
+  }
+  return escapeText(parts.join(', '), 1024);
+}

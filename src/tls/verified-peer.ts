@@ -1,0 +1,183 @@
+/**
+ * The one gate: every connection, accepted or dialled, passes through `verifyPeer`, and only it can make a
+ * `VerifiedPeer`. It fails closed: whatever it cannot tell is a refusal.
+ */
+
+import type { X509Certificate } from 'node:crypto';
+import type { TLSSocket } from 'node:tls';
+import { PeerIdentityError } from '../errors.js';
+import { canonicalHost, escapeText } from '../text.js';
+import type { DistinguishedName } from './distinguished-name.js';
+import { type IdentityCode, identityFaults } from './errors.js';
+import { type CertificateSummary, describeIdentity, identityFromChain, type PeerIdentity } from './identity.js';
+import type { SubjectAltNames } from './san.js';
+import { matchServerName } from './server-name.js';
+import type { SpiffeId } from './spiffe-id.js';
+
+/** What the TLS handshake agreed on. */
+export interface TlsParameters {
+  /** `TLSv1.3` or `TLSv1.2`. */
+  readonly protocol: string;
+  /** The standard name of the cipher suite, for example `TLS_AES_256_GCM_SHA384`. */
+  readonly cipher: string;
+  /** The name the client asked for (SNI), in canonical form; `undefined` when it asked for none. */
+  readonly serverName: string | undefined;
+}
+
+/** Certificates more than this in one chain are refused (M12). */
+const maxChainLength = 10;
+
+/** RSA keys longer than this cost more time than a peer may take (M12), in bits. */
+const maxRsaBits = 8192;
+
+const gate = Symbol('gate');
+
+/**
+ * Who is at the other end, proved: the certificate chain leads to a trusted CA, is valid now, is meant for that end, and
+ * was verified in a full handshake of this very connection. Only the gate makes one.
+ */
+export class VerifiedPeer implements PeerIdentity {
+  // A private field makes the type nominal: no object literal and no other class passes for it.
+  readonly #verified = true;
+  readonly subject: DistinguishedName;
+  readonly subjectCommonName: string | undefined;
+  readonly issuer: DistinguishedName;
+  readonly serialNumber: string;
+  readonly validFrom: Date;
+  readonly validTo: Date;
+  readonly san: SubjectAltNames;
+  readonly spiffeId: SpiffeId | undefined;
+  readonly fingerprint256: string;
+  readonly publicKeySha256: string;
+  readonly extendedKeyUsage: readonly string[] | undefined;
+  readonly chain: readonly CertificateSummary[];
+  readonly der: Buffer;
+  readonly tls: TlsParameters;
+
+  /** Not for users. @throws TypeError unless the gate calls it */
+  constructor(key: symbol, identity: PeerIdentity, tls: TlsParameters) {
+    if (key !== gate) throw new TypeError('only the gate makes a VerifiedPeer');
+    this.subject = identity.subject;
+    this.subjectCommonName = identity.subjectCommonName;
+    this.issuer = identity.issuer;
+    this.serialNumber = identity.serialNumber;
+    this.validFrom = identity.validFrom;
+    this.validTo = identity.validTo;
+    this.san = identity.san;
+    this.spiffeId = identity.spiffeId;
+    this.fingerprint256 = identity.fingerprint256;
+    this.publicKeySha256 = identity.publicKeySha256;
+    this.extendedKeyUsage = identity.extendedKeyUsage;
+    this.chain = identity.chain;
+    this.der = identity.der;
+    this.tls = Object.freeze(tls);
+    Object.freeze(this);
+  }
+
+  /** Whether `value` came through the gate. */
+  static isVerified(value: unknown): value is VerifiedPeer {
+    return typeof value === 'object' && value !== null && #verified in value && value.#verified;
+  }
+}
+
+/** The `extendedKeyUsage` purposes (RFC 5280 §4.2.1.12). */
+const purposes = { server: '1.3.6.1.5.5.7.3.1', client: '1.3.6.1.5.5.7.3.2' } as const;
+
+export interface GatePolicy {
+  /** Which end the peer is. */
+  readonly peerRole: 'client' | 'server';
+  /** The host that a server must have in its certificate; `undefined` for a client. */
+  readonly host?: string;
+  /** Refuses client certificates without `clientAuth`. Default `false`: many recipes make certificates without it (M11). */
+  readonly requireClientAuthEku?: boolean;
+}
+
+/** Returns an error of the table, with the values in its message. */
+export function identityError(
+  code: IdentityCode,
+  whose: string,
+  identity: PeerIdentity | undefined,
+  details: { detail?: string; expected?: string; cause?: unknown; certain?: boolean } = {},
+): PeerIdentityError {
+  const { words, hint, section } = identityFaults[code];
+  const presented = identity === undefined ? undefined : describeIdentity(identity);
+  const detail = details.detail === undefined ? '' : ` (${details.detail})`;
+  const shown = presented === undefined ? '' : `; presented: ${presented}`;
+  return new PeerIdentityError(
+    code,
+    `${whose} was refused: ${words}${detail}${shown} (${section})`,
+    { presented, expected: details.expected, hint, certain: details.certain },
+    details.cause === undefined ? undefined : { cause: details.cause },
+  );
+}
+
+/** Reads the chain of certificates, leaf first, at most one more than is allowed. */
+function readChain(leaf: X509Certificate): Buffer[] {
+  const chain = [leaf.raw];
+  let issuer = leaf.issuerCertificate;
+  while (issuer !== undefined && chain.length <= maxChainLength && !issuer.raw.equals(chain[chain.length - 1]!)) {
+    chain.push(issuer.raw);
+    issuer = issuer.issuerCertificate;
+  }
+  return chain;
+}
+
+/**
+ * Looks at a connection whose TLS handshake is complete, and returns its verified peer, or why it has none. Call it once
+ * for a connection: reading the certificate twice loses it. Never throws.
+ */
+export function verifyPeer(socket: TLSSocket, policy: GatePolicy): VerifiedPeer | PeerIdentityError {
+  const whose = policy.peerRole === 'client' ? "the client's certificate" : "the server's certificate";
+  let identity: PeerIdentity | undefined;
+  try {
+    const leaf = socket.getPeerX509Certificate();
+    // An authorized session need not have a certificate (M3): none is a refusal of its own.
+    if (leaf === undefined) return identityError('certificate-missing', whose, undefined);
+    const chain = readChain(leaf);
+    if (chain.length > maxChainLength) return identityError('certificate-chain-too-long', whose, undefined);
+    const parsed = identityFromChain(chain);
+    identity = parsed;
+    const fault = (code: IdentityCode, detail?: string, expected?: string) =>
+      identityError(code, whose, parsed, { detail, expected });
+
+    if (socket.authorized !== true) {
+      return fault('certificate-untrusted', escapeText(String(socket.authorizationError ?? 'not authorized')));
+    }
+    if (socket.isSessionReused()) return fault('session-resumed');
+    const bits = leaf.publicKey.asymmetricKeyDetails?.modulusLength;
+    if (bits !== undefined && bits > maxRsaBits) return fault('certificate-unsupported', `an RSA key of ${bits} bits`);
+    const now = Date.now();
+    for (const { validFrom, validTo } of identity.chain) {
+      if (now < validFrom.getTime()) return fault('certificate-not-yet-valid');
+      if (now > validTo.getTime()) return fault('certificate-expired');
+    }
+    const usage = identity.extendedKeyUsage;
+    const needed = purposes[policy.peerRole];
+    const usageRequired = policy.peerRole === 'client' && policy.requireClientAuthEku === true;
+    if (usage === undefined ? usageRequired : !usage.includes(needed) && !usage.includes('2.5.29.37.0')) {
+      return fault('certificate-wrong-purpose');
+    }
+    if (policy.peerRole === 'server') {
+      const mismatch = serverNameFault(identity, policy.host);
+      if (mismatch !== undefined) return mismatch;
+    }
+    const serverName = typeof socket.servername === 'string' ? canonicalHost(socket.servername)?.host : undefined;
+    return new VerifiedPeer(gate, identity, {
+      protocol: socket.getProtocol() ?? 'unknown',
+      cipher: socket.getCipher().standardName,
+      serverName,
+    });
+  } catch (error) {
+    return identityError('certificate-malformed', whose, identity, { cause: error });
+  }
+}
+
+/** Returns why the certificate of a server is not one for `host`; `undefined` when it is. SANs alone are looked at. */
+export function serverNameFault(identity: PeerIdentity, host: string | undefined): PeerIdentityError | undefined {
+  const match = matchServerName(identity.san, host ?? '');
+  if (match.matches) return undefined;
+  return identityError('server-name-mismatch', "the server's certificate", identity, {
+    detail: match.text,
+    expected: escapeText(host ?? ''),
+  });
+}
