@@ -12,7 +12,7 @@ import {
   type PeerProtocolError,
   UsageError,
 } from '../errors.js';
-import { Protocol, type Role } from '../frame/index.js';
+import { isSendableCloseCode, Protocol, type Role } from '../frame/index.js';
 import type { VerifiedPeer } from '../tls/index.js';
 import { type IncomingMessage, MessageQueue } from './incoming.js';
 import type { ResolvedConnectionOptions } from './options.js';
@@ -118,6 +118,7 @@ export class Connection extends EventEmitter<ConnectionEvents> {
   #ended = false;
   #discarding = false;
   #deliveryScheduled = false;
+  #delivering = false;
 
   // Sending
   #needsDrain = false;
@@ -500,7 +501,7 @@ export class Connection extends EventEmitter<ConnectionEvents> {
 
   /** Reads on if somebody takes what comes; otherwise leaves the bytes in the kernel, which slows the peer down. */
   #resumeReading(): void {
-    if (this.#pumping || this.#event !== undefined) return;
+    if (this.#pumping || this.#delivering || this.#event !== undefined) return;
     if (!this.#wantsBytes || this.#turnOver) this.#stopReading();
     else if (this.#rest !== undefined) this.#pump();
     else if (!this.#reading) {
@@ -515,7 +516,10 @@ export class Connection extends EventEmitter<ConnectionEvents> {
     this.#deliveryScheduled = true;
     process.nextTick(() => {
       this.#deliveryScheduled = false;
+      // What is still in the socket comes behind what was read ahead.
+      this.#delivering = true;
       this.#deliverQueued();
+      this.#delivering = false;
       this.#resumeReading();
     });
   }
@@ -653,7 +657,8 @@ export class Connection extends EventEmitter<ConnectionEvents> {
     this.#order ??= 'received-first';
     if (this.#sent === undefined) {
       // RFC 6455 §5.5.1: a close frame is answered with a close frame, usually with the same code.
-      this.#sendClose(code === 1005 ? undefined : code, '');
+      const answer = isSendableCloseCode(code, this.role) ? code : 1000;
+      this.#sendClose(code === 1005 ? undefined : answer, '');
     }
     this.#discarding = true;
     // RFC 6455 §7.1.1: the server ends the TCP connection first, so that the client does not hold the TIME_WAIT.

@@ -96,7 +96,9 @@ export class Outbox {
     this.#buffer = undefined;
     this.#length = 0;
     this.#events.written?.(bytes);
-    this.#socket.write(bytes, () => {
+    this.#socket.write(bytes, (error) => {
+      // A socket that broke takes nothing more; its close tells the rest.
+      if (error != null) return this.discard();
       this.#writtenBytes += this.#inFlight;
       this.#inFlight = 0;
       if (this.#dead) return;

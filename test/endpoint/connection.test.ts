@@ -15,7 +15,7 @@ import { suite } from '../support/suite.js';
 
 /** A masked frame as a client sends it. */
 function masked(opcode: number, payload: string | Uint8Array = '', fin = true): Buffer {
-  return encodeAnyFrame({ fin, opcode, payload: Buffer.from(payload), maskingKey: 0x37fa213d });
+  return encodeAnyFrame({ fin, opcode, payload: Buffer.from(payload), maskingKey: Buffer.from('37fa213d', 'hex') });
 }
 
 const sending = suite('sending (RFC 6455 §5.6, §6.1)');

@@ -1,7 +1,8 @@
 /** What `suite.ts` counts and `run.ts` compares; apart from uvu, which must not be loaded before its runner. */
-export const counts: { declared: number; passed: number; failed: number; current: string } = {
+export const counts: { declared: number; passed: number; failed: number; current: string; slow: string[] } = {
   declared: 0,
   passed: 0,
   failed: 0,
   current: '',
+  slow: [],
 };

@@ -9,6 +9,9 @@ import { counts } from './counts.js';
 /** Milliseconds a test may take unless it says otherwise. */
 const defaultDeadline = 30_000;
 
+/** Milliseconds from which on a test is named at the end of the run. */
+const slow = 2_000;
+
 export interface Suite {
   (name: string, body: () => void | Promise<void>, options?: { deadline?: number }): void;
   run(): void;
@@ -21,12 +24,16 @@ export function suite(name: string): Suite {
     counts.declared++;
     inner(testName, async () => {
       counts.current = `${name}: ${testName}`;
+      const start = performance.now();
       try {
         await withDeadline(body, options.deadline ?? defaultDeadline);
         counts.passed++;
       } catch (error) {
         counts.failed++;
         throw error;
+      } finally {
+        const took = performance.now() - start;
+        if (took > slow) counts.slow.push(`${Math.round(took)} ms: ${counts.current}`);
       }
     });
   };
