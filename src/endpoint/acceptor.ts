@@ -6,6 +6,8 @@ import type { Duplex } from 'node:stream';
 import { HandshakeError, type MtlsWsError, PeerIdentityError, UsageError } from '../errors.js';
 import {
   acceptResponse,
+  checkOrigins,
+  checkProtocols,
   examineRequest,
   type Fields,
   HeadParser,
@@ -114,6 +116,8 @@ export class Acceptor {
         throw new UsageError('option-not-a-function', `${name} must be a function`, { option: name });
       }
     }
+    if (options.protocols !== undefined) checkProtocols(options.protocols);
+    if (options.origins !== undefined) checkOrigins(options.origins);
     this.#options = options;
     this.#connectionOptions = resolveConnectionOptions(options);
     this.#maxConnections = wholeNumber(
@@ -261,18 +265,6 @@ class Opening {
 
   /** Runs the user's code, at once if it answers at once; a throw is a 500. */
   #decide<T>(ask: () => T | Promise<T>, then: (answer: T) => void): void {
-    const fail = (cause: unknown): void => {
-      if (this.#answered) return;
-      this.#refuse(
-        new HandshakeError(
-          'handler-failed',
-          `the code that decides about requests failed: ${escapeText(cause instanceof Error ? cause.message : String(cause))}`,
-          { httpStatus: 500 },
-          { cause },
-        ),
-        'the server failed to decide about this request',
-      );
-    };
     const proceed = (answer: T): void => {
       // The deadline may have passed, or the client gone, while the answer was awaited.
       if (!this.#answered && !this.#incoming.socket.destroyed) then(answer);
@@ -281,11 +273,26 @@ class Opening {
     try {
       answer = ask();
     } catch (error) {
-      fail(error);
+      this.#fail(error);
       return;
     }
-    if (answer instanceof Promise) answer.then(proceed).catch(fail);
+    // What the user's listeners throw out of `then` is theirs, and stays unhandled.
+    if (answer instanceof Promise) answer.then(proceed, (error: unknown) => this.#fail(error));
     else proceed(answer);
+  }
+
+  #fail(cause: unknown): void {
+    if (this.#answered) return;
+    const text = escapeText(cause instanceof Error ? cause.message : String(cause));
+    this.#refuse(
+      new HandshakeError(
+        'handler-failed',
+        `the code that decides about requests failed: ${text}`,
+        { httpStatus: 500 },
+        { cause },
+      ),
+      'the server failed to decide about this request',
+    );
   }
 
   #refuseUnauthorized(request: UpgradeRequest, verdict: AuthorizationVerdict): void {
@@ -342,8 +349,17 @@ class Opening {
       );
       return;
     }
-    const { status, body = '', headers } = response;
-    this.#answer(plainResponse(status, body, { headers, method: request.method }));
+    let bytes: Buffer;
+    try {
+      bytes = plainResponse(response.status, response.body ?? '', {
+        headers: response.headers,
+        method: request.method,
+      });
+    } catch (error) {
+      this.#fail(error);
+      return;
+    }
+    this.#answer(bytes);
   }
 
   /** @param told what the client is told, where that is less than what is reported here */

@@ -82,20 +82,25 @@ export class Listener {
 
   constructor(options: ListenerOptions) {
     this.#options = options;
-    this.#tls = tls.createServer({
-      ...tlsOptions(options.credentials),
+    this.#tls = this.#createTls((socket) => this.#pendingOf(socket));
+    this.#net = net.createServer({ noDelay: true }, (raw) => this.inject(raw));
+  }
+
+  #createTls(pendingOf: (socket: tls.TLSSocket) => Pending | undefined): tls.Server {
+    const server = tls.createServer({
+      ...tlsOptions(this.#options.credentials),
       secureOptions: serverSecureOptions,
       requestCert: true,
       rejectUnauthorized: true,
       // Our own deadline destroys the socket; this event of Node's alone would not.
-      handshakeTimeout: options.handshakeTimeout,
+      handshakeTimeout: this.#options.handshakeTimeout,
     });
-    this.#tls.on('secureConnection', (socket) => this.#onSecure(socket));
-    this.#tls.on('tlsClientError', (error, socket) => this.#onFailure(error, socket));
+    server.on('secureConnection', (socket) => this.#onSecure(socket, pendingOf(socket)));
+    server.on('tlsClientError', (error, socket) => this.#onFailure(error, socket, pendingOf(socket)));
     // Of a refused client nothing is left when Node reports it. This is the public event that shows its socket earlier,
     // while the certificate can still be read; the line, a secret, is not looked at.
-    this.#tls.on('keylog', (_line, socket) => this.#watchCertificate(socket));
-    this.#net = net.createServer({ noDelay: true }, (raw) => this.inject(raw));
+    server.on('keylog', (_line, socket) => this.#watchCertificate(socket, pendingOf(socket)));
+    return server;
   }
 
   listen(options: { port: number; host: string; backlog?: number }): Promise<net.AddressInfo> {
@@ -167,7 +172,9 @@ export class Listener {
     });
     pending.timer = setTimeout(() => this.#onDeadline(pending), this.#options.handshakeTimeout);
     if (head !== undefined && head.length > 0) raw.unshift(head);
-    this.#tls.emit('connection', raw);
+    // A stream that is no network socket has no address to be known by: it gets a server of its own.
+    const server = raw instanceof net.Socket ? this.#tls : this.#createTls(() => pending);
+    server.emit('connection', raw);
   }
 
   #settle(pending: Pending): void {
@@ -200,18 +207,20 @@ export class Listener {
     );
   }
 
-  /** The raw socket under a `TLSSocket`: Node keeps it in `_parent`, which it does not document; without it the address is unknown. */
+  /**
+   * Finds what is known of the network socket under a `TLSSocket`. Node keeps that in `_parent`, which it does not
+   * document; without it the address tells, while there is one.
+   */
   #pendingOf(socket: tls.TLSSocket): Pending | undefined {
-    const raw = (socket as { _parent?: Duplex })._parent;
-    if (raw !== undefined) return this.#pending.get(raw);
+    const parent = (socket as { _parent?: Duplex })._parent;
+    if (parent != null) return this.#pending.get(parent);
     for (const pending of this.#pending.values()) {
       if (pending.remotePort === socket.remotePort && pending.remoteAddress === socket.remoteAddress) return pending;
     }
     return undefined;
   }
 
-  #watchCertificate(socket: tls.TLSSocket): void {
-    const pending = this.#pendingOf(socket);
+  #watchCertificate(socket: tls.TLSSocket, pending: Pending | undefined): void {
     if (pending === undefined || pending.secured) return;
     pending.secured = true;
     // `secure` comes before Node judges the certificate. It is not documented: without it a refusal says less.
@@ -226,8 +235,7 @@ export class Listener {
     });
   }
 
-  #onFailure(error: Error, socket: tls.TLSSocket): void {
-    const pending = this.#pendingOf(socket);
+  #onFailure(error: Error, socket: tls.TLSSocket, pending: Pending | undefined): void {
     if (pending !== undefined) {
       // A deadline that destroyed the socket has been told already.
       if (!this.#pending.has(pending.raw)) return;
@@ -245,8 +253,7 @@ export class Listener {
     );
   }
 
-  #onSecure(socket: tls.TLSSocket): void {
-    const pending = this.#pendingOf(socket);
+  #onSecure(socket: tls.TLSSocket, pending: Pending | undefined): void {
     const peer = verifyPeer(socket, {
       peerRole: 'client',
       requireClientAuthEku: this.#options.requireClientAuthEku,
