@@ -137,7 +137,9 @@ export class Acceptor {
 
   /** Goes on with a request whose head somebody else has read. @param rest bytes that came behind the head */
   acceptRequest(incoming: Incoming, head: RequestHead, rest: Buffer): void {
-    new Opening(this, incoming).examine(head, rest);
+    const opening = new Opening(this, incoming);
+    if (rest.length > 0) this.#connectionOptions.trace?.(opening.id, 'in', rest);
+    opening.examine(head, rest);
   }
 
   /** Not for users: what `Opening` needs. */
@@ -179,9 +181,8 @@ export class Acceptor {
 class Opening {
   readonly #acceptor: Acceptor;
   readonly #incoming: Incoming;
-  readonly #id = nextConnectionId();
+  readonly id: number = nextConnectionId();
   #answered = false;
-  #stopReading: () => void = () => {};
 
   constructor(acceptor: Acceptor, incoming: Incoming) {
     this.#acceptor = acceptor;
@@ -203,7 +204,7 @@ class Opening {
     const { trace } = this.#acceptor.inside.connectionOptions;
     const parser = new HeadParser('request');
     const onData = (chunk: Buffer): void => {
-      trace?.(this.#id, 'in', chunk);
+      trace?.(this.id, 'in', chunk);
       const consumed = parser.push(chunk);
       if (parser.error === undefined && parser.head === undefined) return;
       stop();
@@ -319,10 +320,9 @@ class Opening {
     const protocol = negotiateProtocol(request.protocols, options.protocols ?? []);
     this.#answered = true;
     this.#incoming.established();
-    this.#stopReading();
     socket.off('error', ignore);
     const connection = new Connection({
-      id: this.#id,
+      id: this.id,
       role: 'server',
       socket,
       peer,
@@ -375,7 +375,7 @@ class Opening {
   #answer(bytes: Buffer): void {
     const { socket } = this.#incoming;
     this.#answered = true;
-    this.#acceptor.inside.connectionOptions.trace?.(this.#id, 'out', bytes);
+    this.#acceptor.inside.connectionOptions.trace?.(this.id, 'out', bytes);
     // What the client still sends is dropped, so that it can read the answer before it sees a reset. The handshake
     // deadline stays in force.
     socket.on('data', ignore);
