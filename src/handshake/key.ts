@@ -14,10 +14,16 @@ export function isKey(text: string): boolean {
   return /^[A-Za-z0-9+/]{21}[AQgw]==$/.test(text);
 }
 
+/** Returns a function for SHA-1 in base64. `crypto.hash` takes half the time, but Node 20 has it from 20.12 on only. */
+export function sha1By(hash: typeof crypto.hash | undefined): (text: string) => string {
+  return hash === undefined
+    ? (text) => crypto.createHash('sha1').update(text).digest('base64')
+    : (text) => hash('sha1', text, 'base64');
+}
+
+const sha1 = sha1By(crypto.hash);
+
 /** Returns the answer to a key. */
 export function acceptFor(key: string): string {
-  return crypto
-    .createHash('sha1')
-    .update(key + guid, 'latin1')
-    .digest('base64');
+  return sha1(key + guid);
 }
