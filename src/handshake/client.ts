@@ -1,12 +1,12 @@
 /** What a client sends, and what it demands of the answer (RFC 6455 §4.1). */
 import { Buffer } from 'node:buffer';
-import { HandshakeError, UsageError } from '../errors.js';
+import { type HandshakeError, UsageError } from '../errors.js';
 import { escapeText } from '../text.js';
-import { handshakeFault, shown } from './errors.js';
-import { type ExtensionOffer, parseExtensions } from './extension.js';
+import { responseFault, shown } from './errors.js';
+import type { ExtensionOffer } from './extension.js';
 import { isFieldValue, listHas } from './grammar.js';
 import type { ResponseHead } from './http-head.js';
-import { acceptFor, createKey } from './key.js';
+import { acceptFor, createKey, isKey } from './key.js';
 import { parseAuthority } from './origin.js';
 import { type HeaderInput, headerLines } from './response.js';
 import { checkProtocols } from './subprotocol.js';
@@ -20,7 +20,7 @@ export interface RequestOptions {
   readonly origin?: string | undefined;
   /** More header fields. */
   readonly headers?: HeaderInput | undefined;
-  /** Default: a new random one. */
+  /** 16 bytes in base64. Default: new random ones. */
   readonly key?: string | undefined;
 }
 
@@ -48,7 +48,8 @@ const reserved: ReadonlySet<string> = new Set([
 /**
  * Returns the request of an opening handshake.
  *
- * @throws UsageError `url-malformed`, `protocols-malformed`, `origin-malformed`, `header-malformed`, `header-reserved`
+ * @throws UsageError `url-malformed`, `protocols-malformed`, `origin-malformed`, `key-malformed`, `header-malformed`,
+ *   `header-reserved`
  */
 export function createRequest(options: RequestOptions): SentRequest {
   const { protocols = [], origin, key = createKey() } = options;
@@ -61,6 +62,7 @@ export function createRequest(options: RequestOptions): SentRequest {
       option: 'origin',
     });
   }
+  if (!isKey(key)) throw new UsageError('key-malformed', 'key must be 16 bytes in base64', { option: 'key' });
   const lines = [
     `GET ${url.pathname}${url.search} HTTP/1.1`,
     `Host: ${host.text}`,
@@ -72,7 +74,7 @@ export function createRequest(options: RequestOptions): SentRequest {
   if (protocols.length > 0) lines.push(`Sec-WebSocket-Protocol: ${protocols.join(', ')}`);
   if (origin !== undefined) lines.push(`Origin: ${origin}`);
   const bytes = Buffer.from(`${lines.join('\r\n')}\r\n${headerLines(options.headers, reserved)}\r\n`, 'latin1');
-  return { bytes, key, protocols };
+  return { bytes, key, protocols: [...protocols] };
 }
 
 function urlError(text: string): UsageError {
@@ -80,19 +82,20 @@ function urlError(text: string): UsageError {
 }
 
 function parseUrl(input: string | URL): URL {
+  const text = String(input);
+  // URL would drop line breaks and go on without them (T17).
+  if (/[\u0000-\u001f\u007f]/.test(text)) throw urlError(`${shown(text)} has a control character`);
   let url: URL;
   try {
-    url = new URL(input);
+    url = new URL(text);
   } catch {
-    throw urlError(`${shown(String(input))} is no URL: it has the form wss://HOST[:PORT]/PATH`);
+    throw urlError(`${shown(text)} is no URL: it has the form wss://HOST[:PORT]/PATH`);
   }
   if (url.protocol !== 'wss:') {
-    throw urlError(
-      `the scheme of ${shown(String(input))} is ${url.protocol.slice(0, -1)}, only wss can be had over mutual TLS`,
-    );
+    throw urlError(`the scheme of ${shown(text)} is ${url.protocol.slice(0, -1)}, only wss can be had over mutual TLS`);
   }
-  // RFC 6455 §3: fragment identifiers MUST NOT be used.
-  if (url.hash !== '' || String(input).endsWith('#')) throw urlError(`${shown(String(input))} has a fragment`);
+  // RFC 6455 §3: fragment identifiers MUST NOT be used. `hash` does not show an empty one.
+  if (url.href.includes('#')) throw urlError(`${shown(text)} has a fragment`);
   if (url.username !== '' || url.password !== '') {
     throw urlError('the URL has a user name or password: mutual TLS identifies by certificate');
   }
@@ -101,7 +104,8 @@ function parseUrl(input: string | URL): URL {
 
 export type ResponseVerdict =
   | {
-      readonly kind: 'accepted' /** Empty when there is none. */;
+      readonly kind: 'accepted';
+      /** Empty when there is none. */
       readonly protocol: string;
       readonly extensions: readonly ExtensionOffer[];
     }
@@ -118,8 +122,11 @@ export function examineResponse(head: ResponseHead, request: SentRequest): Respo
 }
 
 /** RFC 6455 §4.1, points 1 to 6 of what a client must check. */
-function findFault({ status, reason, fields }: ResponseHead, request: SentRequest): HandshakeError | undefined {
-  if (status !== 101) return statusError(status, reason, fields.get('Location'));
+function findFault(head: ResponseHead, request: SentRequest): HandshakeError | undefined {
+  if (head.status !== 101) return statusFault(head);
+  const { version, fields } = head;
+  // RFC 9110 §7.8: there is no upgrade in HTTP/1.0.
+  if (version === '1.0') return responseFault('version-unsupported', 'HTTP/1.0 is not HTTP/1.1', version);
   const upgrade = fields.get('Upgrade');
   if (upgrade?.toLowerCase() !== 'websocket') return wrong('upgrade-wrong', 'Upgrade', upgrade, 'not "websocket"');
   const connection = fields.get('Connection');
@@ -139,10 +146,9 @@ function findFault({ status, reason, fields }: ResponseHead, request: SentReques
   if (protocols.length > 1 || (protocols.length === 1 && !request.protocols.includes(protocols[0]!))) {
     return wrong('protocol-not-offered', 'Sec-WebSocket-Protocol', protocols.join(', '), 'not one that was offered');
   }
-  const extensions = parseExtensions(fields.getAll('Sec-WebSocket-Extensions'));
   // Nothing was offered, so nothing can be accepted.
-  if (extensions === undefined || extensions.length > 0) {
-    const value = fields.get('Sec-WebSocket-Extensions');
+  const value = fields.get('Sec-WebSocket-Extensions');
+  if (value !== undefined) {
     return wrong('extension-not-offered', 'Sec-WebSocket-Extensions', value, 'not one that was offered');
   }
   return undefined;
@@ -156,22 +162,25 @@ function wrong(
 ): HandshakeError {
   const text =
     value === undefined ? `the response has no ${field}` : `${field} of the response is ${shown(value)}, ${fault}`;
-  return handshakeFault(code, text, value);
+  return responseFault(code, text, value);
 }
 
-function statusError(status: number, reason: string, location: string | undefined): HandshakeError {
+function statusFault({ status, reason, fields }: ResponseHead): HandshakeError {
+  const location = fields.get('Location');
   // A redirect is told and never followed: our certificate is for the host that was asked.
   const to =
     location !== undefined && status >= 300 && status < 400
       ? `, a redirect to ${shown(location)} that is not followed`
       : '';
   const phrase = reason === '' ? '' : ` ${escapeText(reason, 100)}`;
-  const text = `the server answered ${status}${phrase} instead of 101${to} (RFC 6455 §4.1)`;
-  return new HandshakeError('http-status', text, { httpStatus: status });
+  const text = `the server answered ${status}${phrase} instead of 101${to}`;
+  return responseFault('http-status', text, undefined, status);
 }
 
 /** Returns the announced length of a response's body in bytes; `undefined` when it ends with the connection. */
 export function responseBodyLength(head: ResponseHead): number | undefined {
+  // RFC 9112 §6.3, point 1.
+  if (head.status === 204 || head.status === 304) return 0;
   if (head.fields.has('Transfer-Encoding')) return undefined;
   const length = head.fields.get('Content-Length');
   return length !== undefined && /^\d{1,15}$/.test(length) ? Number(length) : undefined;

@@ -3,7 +3,7 @@ import { HandshakeError } from '../errors.js';
 import { escapeText } from '../text.js';
 
 export interface HandshakeFault {
-  /** The status a server answers with; `undefined` for what only a client can find. */
+  /** The status a server answers a request with; `undefined` for what only a client can find. */
   readonly status: number | undefined;
   readonly section: string;
   readonly field?: string;
@@ -49,7 +49,7 @@ export const handshakeFaults: Readonly<Record<HandshakeFaultCode, HandshakeFault
   'head-too-large': { status: 431, section: 'RFC 6585 §5' },
   'too-many-fields': { status: 431, section: 'RFC 6585 §5' },
   'version-unsupported': { status: 505, section: 'RFC 6455 §4.1' },
-  'body-not-allowed': { status: 400, section: 'RFC 6455 §4.1' },
+  'body-not-allowed': { status: 400, section: 'RFC 9110 §9.3.1' },
   // What a server finds in a request
   'method-not-get': { status: 405, section: 'RFC 6455 §4.1' },
   'host-malformed': { status: 400, section: 'RFC 9112 §3.2', field: 'Host' },
@@ -74,12 +74,34 @@ export const handshakeFaults: Readonly<Record<HandshakeFaultCode, HandshakeFault
 /** The most of a hostile value that goes into an error, in characters. */
 const maxShownValue = 100;
 
-/** Returns the error for a fault: the text, then its section. */
-export function handshakeFault(code: HandshakeFaultCode, text: string, value?: string): HandshakeError {
-  const row: HandshakeFault = handshakeFaults[code];
-  return new HandshakeError(code, `${text} (${row.section})`, {
-    httpStatus: row.status,
-    field: row.field,
+/** Returns the error for a fault of a request: the text, then its section. */
+export function requestFault(code: HandshakeFaultCode, text: string, value?: string): HandshakeError {
+  return fault(code, text, value, handshakeFaults[code].status);
+}
+
+/**
+ * Returns the error for a fault of a response: the text, then its section. A client answers nothing, so the error has no
+ * status but the one that was received in place of the 101.
+ */
+export function responseFault(
+  code: HandshakeFaultCode,
+  text: string,
+  value?: string,
+  receivedStatus?: number,
+): HandshakeError {
+  return fault(code, text, value, receivedStatus);
+}
+
+function fault(
+  code: HandshakeFaultCode,
+  text: string,
+  value: string | undefined,
+  httpStatus: number | undefined,
+): HandshakeError {
+  const { section, field } = handshakeFaults[code];
+  return new HandshakeError(code, `${text} (${section})`, {
+    httpStatus,
+    field,
     value: value === undefined ? undefined : escapeText(value, maxShownValue),
   });
 }

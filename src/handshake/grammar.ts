@@ -18,13 +18,16 @@ export function isToken(text: string): boolean {
   return text.length > 0;
 }
 
-/** Whether `text` may be the value of a field: visible characters, spaces and tabs, no other control (RFC 9110 §5.5). */
+/**
+ * Whether `text` may be the value of a field: visible characters, between them spaces and tabs, no other control
+ * (RFC 9110 §5.5).
+ */
 export function isFieldValue(text: string): boolean {
   for (let index = 0; index < text.length; index++) {
     const code = text.charCodeAt(index);
     if ((code < 0x20 && code !== 0x09) || code === 0x7f || code > 0xff) return false;
   }
-  return true;
+  return trimOws(text).length === text.length;
 }
 
 /** Returns `text` without the spaces and tabs around it (`OWS`). */
@@ -91,7 +94,7 @@ export class Scanner {
     return this.position === start ? undefined : this.text.slice(start, this.position);
   }
 
-  /** Returns the value of the quoted string that is next, unescaped; `undefined` when it is not closed or not lawful. */
+  /** Returns the value of the quoted string that is next, unescaped; `undefined` when none is, or it is not closed. */
   quotedString(): string | undefined {
     if (!this.take('"')) return undefined;
     const parts: string[] = [];
@@ -105,7 +108,6 @@ export class Scanner {
       if (character === '\\') {
         parts.push(this.text.slice(start, this.position));
         start = ++this.position;
-        if (start === this.text.length) return undefined;
       }
       this.position++;
     }

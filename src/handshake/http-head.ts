@@ -1,11 +1,14 @@
 /**
  * The head of an HTTP/1.1 message (RFC 9112 §2–§5): incremental, bounded and strict, one pass over the bytes in any
- * chunking. It refuses what two readers could understand differently: bare line feeds, folded lines, space before a
- * colon. This file does not know what the fields mean.
+ * chunking, a fault found at the same byte in each. It refuses what two readers could understand differently: bare line
+ * feeds, folded lines, space before a colon. This file does not know what the fields mean.
+ *
+ * Deliberately: empty lines before a request are refused too. RFC 9112 §2.2 passes over them for the sake of clients that
+ * send one after a body, and no body comes before an opening handshake.
  */
 import type { Buffer } from 'node:buffer';
 import type { HandshakeError } from '../errors.js';
-import { type HandshakeFaultCode, handshakeFault, shown } from './errors.js';
+import { type HandshakeFaultCode, requestFault, responseFault, shown } from './errors.js';
 import { Fields } from './fields.js';
 import { isTokenCharacter, trimOws } from './grammar.js';
 
@@ -24,7 +27,7 @@ export interface RequestHead {
   readonly kind: 'request';
   readonly method: string;
   readonly target: string;
-  /** `1.1`, for example. */
+  /** `1.1`, or another minor version of 1. */
   readonly version: string;
   readonly fields: Fields;
 }
@@ -42,6 +45,7 @@ const tab = 0x09;
 const cr = 0x0d;
 const lf = 0x0a;
 const colon = 0x3a;
+const zero = 0x30;
 
 /** Where in the head the next byte stands. Those before `field-start` are parts of the first line. */
 type Place =
@@ -58,7 +62,8 @@ type Place =
   | 'last-line-feed'
   | 'done';
 
-const httpName = 'HTTP/';
+/** What an HTTP version looks like (RFC 9112 §2.3); `0` stands for any digit. */
+const versionForm = 'HTTP/0.0';
 
 /** No method that anybody uses is longer. */
 const maxMethodBytes = 32;
@@ -114,7 +119,7 @@ export class HeadParser {
         break;
       }
       // Text is taken in runs; every other byte is a step of its own.
-      const run = this.#run(bytes, position, Math.min(end, position + this.#limits.maxHeadBytes - this.#receivedBytes));
+      const run = this.#run(bytes, position, Math.min(end, position + this.#room()));
       if (run > position) {
         this.#text += bytes.toString('latin1', position, run);
         this.#receivedBytes += run - position;
@@ -126,6 +131,14 @@ export class HeadParser {
       this.#step(bytes[position++]!);
     }
     return position - start;
+  }
+
+  /** How many bytes may be taken before a limit is broken; where the text has a limit, the byte that breaks it is one of them. */
+  #room(): number {
+    const room = this.#limits.maxHeadBytes - this.#receivedBytes;
+    if (this.#place === 'method') return Math.min(room, maxMethodBytes + 1 - this.#text.length);
+    if (this.#place === 'target') return Math.min(room, this.#limits.maxTargetBytes + 1 - this.#text.length);
+    return room;
   }
 
   /** Returns where the run of bytes ends that are nothing but text of the present place. */
@@ -181,7 +194,7 @@ export class HeadParser {
         this.#place = 'line-feed';
         return;
       case 'line-feed':
-        if (byte !== lf) return this.#unexpected('head-malformed', byte, 'a line feed');
+        if (byte !== lf) return this.#unexpected('head-malformed', byte, 'the end of a line');
         this.#place = 'field-start';
         return;
       case 'field-start':
@@ -199,32 +212,26 @@ export class HeadParser {
         return;
       default:
         // last-line-feed
-        if (byte !== lf) return this.#unexpected('head-malformed', byte, 'a line feed');
+        if (byte !== lf) return this.#unexpected('head-malformed', byte, 'the end of the head');
         this.#finish();
     }
   }
 
   #stepVersion(byte: number): void {
     const isRequest = this.#place === 'request-version';
-    const code = isRequest ? 'request-line-malformed' : 'status-line-malformed';
     const length = this.#text.length;
-    const isDigit = byte >= 0x30 && byte <= 0x39;
-    const isRight =
-      length < 5
-        ? byte === httpName.charCodeAt(length)
-        : length === 6
-          ? byte === 0x2e
-          : length === 8
-            ? byte === (isRequest ? cr : space)
-            : isDigit;
-    if (!isRight) return this.#unexpected(code, byte, 'an HTTP version');
-    if (length < 8) {
+    const behind = isRequest ? cr : space;
+    const wanted = length < versionForm.length ? versionForm.charCodeAt(length) : behind;
+    if (byte !== wanted && !(wanted === zero && isDigit(byte))) {
+      return this.#unexpected(isRequest ? 'request-line-malformed' : 'status-line-malformed', byte, 'an HTTP version');
+    }
+    if (length < versionForm.length) {
       this.#text += String.fromCharCode(byte);
       return;
     }
-    this.#version = this.#take().slice(5);
-    // RFC 6455 §4.1: the version MUST be at least 1.1; RFC 9110 §2.5: a higher minor version is read as 1.1.
-    if (!this.#version.startsWith('1.') || this.#version === '1.0') {
+    this.#version = this.#take().slice('HTTP/'.length);
+    // RFC 9110 §2.5: heads of another major version have another form; the preface of HTTP/2 ends here (RFC 9113 §3.4).
+    if (!this.#version.startsWith('1.')) {
       return this.#fail('version-unsupported', `HTTP/${this.#version} is not HTTP/1.1`, this.#version);
     }
     this.#place = isRequest ? 'line-feed' : 'status';
@@ -232,7 +239,8 @@ export class HeadParser {
 
   #stepStatus(byte: number): void {
     const length = this.#text.length;
-    if (length < 3 && byte >= (length === 0 ? 0x31 : 0x30) && byte <= 0x39) {
+    // RFC 9110 §15: three digits, the first of them a class; there is no class 0.
+    if (length < 3 && isDigit(byte) && (length > 0 || byte !== zero)) {
       this.#text += String.fromCharCode(byte);
       return;
     }
@@ -249,7 +257,8 @@ export class HeadParser {
       return;
     }
     if (byte === space || byte === tab) {
-      // RFC 9112 §5.2: a server MUST refuse folded lines.
+      // RFC 9112 §5.2: a server MUST refuse or unfold. Deliberately: a client refuses too, though it is told to unfold:
+      // no field of an opening handshake is long enough to be folded.
       return this.#fail('field-malformed', 'a field is folded over two lines');
     }
     if (!isTokenCharacter(byte)) return this.#unexpected('field-malformed', byte, 'a field name');
@@ -276,13 +285,17 @@ export class HeadParser {
   }
 
   #unexpected(code: HandshakeFaultCode, byte: number, where: string): void {
-    const hex = `0x${byte.toString(16).padStart(2, '0')}`;
-    this.#fail(code, `byte ${hex} in ${where}, after ${this.#receivedBytes} bytes`);
+    const hex = byte.toString(16).padStart(2, '0');
+    this.#fail(code, `byte ${this.#receivedBytes} of the ${this.#kind}, 0x${hex}, cannot stand in ${where}`);
   }
 
   #fail(code: HandshakeFaultCode, text: string, value?: string): void {
-    this.#error = handshakeFault(code, text, value);
+    this.#error = (this.#kind === 'request' ? requestFault : responseFault)(code, text, value);
   }
+}
+
+function isDigit(byte: number): boolean {
+  return byte >= zero && byte <= 0x39;
 }
 
 /** Visible characters, space, tab, and bytes of other encodings (RFC 9110 §5.5 `obs-text`). */

@@ -17,32 +17,40 @@ export function isOriginAllowed(origin: string, host: string, allowed: readonly 
   return canonical === `https://${host}` || allowed.some((entry) => canonicalOrigin(entry) === canonical);
 }
 
-/** Returns `scheme://host[:port]` in one form; `undefined` for anything else, `null` among it. */
+/** The ports that an origin leaves out (RFC 6454 §6.2). Apps and browser extensions have schemes of their own, without one. */
+const defaultPorts: ReadonlyMap<string, number> = new Map([
+  ['http', 80],
+  ['https', 443],
+]);
+
+/**
+ * Returns `scheme://host[:port]` in one form; `undefined` for anything else, `null` among it. The scheme of a page is never
+ * that of a WebSocket.
+ */
 function canonicalOrigin(origin: string): string | undefined {
-  const match = /^(https?|wss?):\/\/([^/?#@\s]+)$/i.exec(origin);
+  const match = /^(?!wss?:)([a-z][a-z0-9+.-]*):\/\/([^/?#@\s]+)$/i.exec(origin);
   if (match === null) return undefined;
   const scheme = match[1]!.toLowerCase();
-  const authority = parseAuthority(match[2]!, scheme === 'http' || scheme === 'ws' ? 80 : 443);
+  const authority = parseAuthority(match[2]!, defaultPorts.get(scheme));
   return authority === undefined ? undefined : `${scheme}://${authority.text}`;
 }
 
 export interface Authority {
   /** The host in canonical form, IPv6 without brackets. */
   readonly host: string;
-  readonly port: number;
   /** Host, IPv6 in brackets, and port unless it is the default one. */
   readonly text: string;
 }
 
-/** Returns the parts of `host[:port]` (RFC 3986 §3.2); `undefined` when it is not one. */
-export function parseAuthority(text: string, defaultPort: number): Authority | undefined {
+/** Returns the parts of `host[:port]` (RFC 3986 §3.2), user information not allowed; `undefined` when it is not one. */
+export function parseAuthority(text: string, defaultPort?: number): Authority | undefined {
   const match = /^(\[[0-9A-Fa-f:.]+\]|[^:[\]]+)(?::(\d{0,5}))?$/.exec(text);
   if (match === null) return undefined;
   const canonical = canonicalHost(match[1]!);
   const port = match[2] === undefined || match[2] === '' ? defaultPort : Number(match[2]);
-  if (canonical === undefined || port > 65535) return undefined;
+  if (canonical === undefined || (port !== undefined && port > 65535)) return undefined;
   const bracketed = canonical.kind === 'ipv6' ? `[${canonical.host}]` : canonical.host;
-  return { host: canonical.host, port, text: port === defaultPort ? bracketed : `${bracketed}:${port}` };
+  return { host: canonical.host, text: port === defaultPort ? bracketed : `${bracketed}:${port}` };
 }
 
 /**

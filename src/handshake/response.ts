@@ -1,8 +1,9 @@
 /** What a server answers: the 101, refusals that all look alike, and plain responses. */
 import { Buffer } from 'node:buffer';
 import { type HandshakeError, UsageError } from '../errors.js';
-import { isFieldValue, isToken, trimOws } from './grammar.js';
+import { isFieldValue, isToken } from './grammar.js';
 import { acceptFor } from './key.js';
+import { checkProtocols } from './subprotocol.js';
 
 /** Header fields that a caller names: as an object, or as pairs where a name comes more than once. */
 export type HeaderInput = Readonly<Record<string, string>> | Iterable<readonly [name: string, value: string]>;
@@ -38,13 +39,7 @@ export function headerLines(headers: HeaderInput | undefined, reserved: Readonly
   const entries =
     Symbol.iterator in headers ? (headers as Iterable<readonly [string, string]>) : Object.entries(headers);
   for (const [name, value] of entries) {
-    if (
-      typeof name !== 'string' ||
-      !isToken(name) ||
-      typeof value !== 'string' ||
-      !isFieldValue(value) ||
-      trimOws(value) !== value
-    ) {
+    if (typeof name !== 'string' || !isToken(name) || typeof value !== 'string' || !isFieldValue(value)) {
       throw new UsageError(
         'header-malformed',
         `the header field ${JSON.stringify(String(name))} has a name or value that cannot be sent (RFC 9110 §5.5)`,
@@ -66,9 +61,11 @@ export function headerLines(headers: HeaderInput | undefined, reserved: Readonly
 /**
  * Returns the 101 (RFC 6455 §4.2.2).
  *
- * @param options `protocol`: the agreed subprotocol, if any
+ * @param options `key`: of the request; `protocol`: the agreed subprotocol, if any
+ * @throws UsageError `protocols-malformed`
  */
 export function acceptResponse(options: { key: string; protocol?: string | undefined }): Buffer {
+  if (options.protocol !== undefined) checkProtocols([options.protocol]);
   const protocol = options.protocol === undefined ? '' : `Sec-WebSocket-Protocol: ${options.protocol}\r\n`;
   return Buffer.from(
     `HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${acceptFor(options.key)}\r\n${protocol}\r\n`,
@@ -88,10 +85,10 @@ const fieldsOfStatus: Readonly<Record<number, string>> = {
  * Returns the refusal of a request: its status, and its message as text. The connection closes after it.
  *
  * @param error its `httpStatus`, default 400, is the status
+ * @param options `method`: of the request; a response to `HEAD` has no body
  */
-export function refusalResponse(error: HandshakeError): Buffer {
-  const status = error.httpStatus ?? 400;
-  return response(status, Buffer.from(`${error.message}\n`), '', false);
+export function refusalResponse(error: HandshakeError, options: { method?: string } = {}): Buffer {
+  return response(error.httpStatus ?? 400, Buffer.from(`${error.message}\n`), '', options.method);
 }
 
 const reservedOfResponse: ReadonlySet<string> = new Set([
@@ -119,14 +116,18 @@ export function plainResponse(
   }
   const bytes =
     typeof body === 'string' ? Buffer.from(body) : Buffer.from(body.buffer, body.byteOffset, body.byteLength);
-  return response(status, bytes, headerLines(options.headers, reservedOfResponse), options.method === 'HEAD');
+  return response(status, bytes, headerLines(options.headers, reservedOfResponse), options.method);
 }
 
-function response(status: number, body: Buffer, lines: string, isHead: boolean): Buffer {
-  const type = /^content-type:/im.test(lines) ? '' : 'Content-Type: text/plain; charset=utf-8\r\n';
+function response(status: number, body: Buffer, lines: string, method: string | undefined): Buffer {
   const connection = status === 426 ? 'Upgrade, close' : 'close';
+  // RFC 9110 §8.6: no Content-Length in a 204; §15.4.5: a 304 tells of a body that it does not have.
+  const hasContent = status !== 204 && status !== 304;
+  const type = /^content-type:/im.test(lines) ? '' : 'Content-Type: text/plain; charset=utf-8\r\n';
+  const content = hasContent ? `${type}Content-Length: ${body.length}\r\n` : '';
   const head =
-    `HTTP/1.1 ${status} ${reasonPhrases[status] ?? ''}\r\n${fieldsOfStatus[status] ?? ''}Connection: ${connection}\r\n` +
-    `${type}Content-Length: ${body.length}\r\n${lines}\r\n`;
-  return isHead ? Buffer.from(head, 'latin1') : Buffer.concat([Buffer.from(head, 'latin1'), body]);
+    `HTTP/1.1 ${status} ${reasonPhrases[status] ?? ''}\r\n` +
+    `${fieldsOfStatus[status] ?? ''}Connection: ${connection}\r\n${content}${lines}\r\n`;
+  // RFC 9110 §9.3.2: a response to HEAD has no body.
+  return Buffer.concat([Buffer.from(head, 'latin1'), hasContent && method !== 'HEAD' ? body : Buffer.alloc(0)]);
 }

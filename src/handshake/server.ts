@@ -1,6 +1,6 @@
 /** What a server demands of an opening handshake (RFC 6455 §4.2.1), each rule with its own code and status. */
 import type { HandshakeError } from '../errors.js';
-import { handshakeFault, shown } from './errors.js';
+import { requestFault, shown } from './errors.js';
 import { type ExtensionOffer, parseExtensions } from './extension.js';
 import type { Fields } from './fields.js';
 import { listHas, parseTokenList } from './grammar.js';
@@ -37,39 +37,35 @@ const webSocketVersion = '13';
 
 /** Decides what a request is, and whether it may pass. Never throws on input. */
 export function examineRequest(head: RequestHead, policy: ServerPolicy = {}): RequestVerdict {
+  // RFC 6455 §4.2.1: HTTP/1.1 or higher. RFC 9110 §7.8: Upgrade does not count in a request of HTTP/1.0.
+  if (head.version === '1.0') return refused(requestFault('version-unsupported', 'HTTP/1.0 is not HTTP/1.1', '1.0'));
   const target = examineTarget(head, policy);
-  if ('code' in target) return { kind: 'refused', error: target };
+  if ('code' in target) return refused(target);
   const { fields } = head;
-  if (!asksForWebSocket(fields)) return { kind: 'plain', path: target.path };
+  // A key without Upgrade is meant for WebSocket too, but a proxy took the field away.
+  const asksForWebSocket = saysWebSocket(fields) || fields.has('Sec-WebSocket-Key');
+  if (!asksForWebSocket) return { kind: 'plain', path: target.path };
   const error = findFault(head);
-  if (error !== undefined) return { kind: 'refused', error };
+  if (error !== undefined) return refused(error);
 
   const offeredProtocols = parseProtocols(fields.getAll('Sec-WebSocket-Protocol'));
   if (offeredProtocols === undefined) {
     const value = fields.get('Sec-WebSocket-Protocol')!;
     return refused(
-      handshakeFault(
-        'protocols-malformed',
-        `Sec-WebSocket-Protocol ${shown(value)} is no list of unique tokens`,
-        value,
-      ),
+      requestFault('protocols-malformed', `Sec-WebSocket-Protocol ${shown(value)} is no list of unique tokens`, value),
     );
   }
   const offeredExtensions = parseExtensions(fields.getAll('Sec-WebSocket-Extensions'));
   if (offeredExtensions === undefined) {
     const value = fields.get('Sec-WebSocket-Extensions')!;
     return refused(
-      handshakeFault(
-        'extensions-malformed',
-        `Sec-WebSocket-Extensions ${shown(value)} is no list of extensions`,
-        value,
-      ),
+      requestFault('extensions-malformed', `Sec-WebSocket-Extensions ${shown(value)} is no list of extensions`, value),
     );
   }
   const origins = fields.getAll('Origin');
   for (const origin of origins) {
     if (origins.length > 1 || !isOriginAllowed(origin, target.host.text, policy.origins)) {
-      return refused(handshakeFault('origin-refused', `pages of ${shown(origin)} may not connect`, origin));
+      return refused(requestFault('origin-refused', `pages of ${shown(origin)} may not connect`, origin));
     }
   }
   return {
@@ -87,18 +83,25 @@ function refused(error: HandshakeError): RequestVerdict {
   return { kind: 'refused', error };
 }
 
-/** RFC 6455 §4.2.1, points 1 to 6, where a request has asked for WebSocket. */
+/** RFC 6455 §4.2.1, points 1 and 3 to 6, where a request has asked for WebSocket. */
 function findFault({ method, fields }: RequestHead): HandshakeError | undefined {
-  if (method !== 'GET') return handshakeFault('method-not-get', `the method is ${shown(method)}, not GET`, method);
-  // A body would be read as frames by one end, and as a body by a proxy between (T18).
+  if (method !== 'GET') return requestFault('method-not-get', `the method is ${shown(method)}, not GET`, method);
+  // RFC 9110 §9.3.1: what one end reads as frames, a proxy between could read as a body (T18).
   const length = fields.get('Content-Length');
   if (fields.has('Transfer-Encoding') || (length !== undefined && length !== '0')) {
-    return handshakeFault('body-not-allowed', 'an upgrade request has no body');
+    return requestFault('body-not-allowed', 'an upgrade request has no body');
+  }
+  if (!saysWebSocket(fields)) {
+    return requestFault(
+      'upgrade-missing',
+      'there is a Sec-WebSocket-Key but no Upgrade: websocket; a proxy between may have removed it',
+      fields.get('Upgrade'),
+    );
   }
   const connection = fields.get('Connection');
   const options = parseTokenList(connection ?? '');
   if (options === undefined || !options.some((option) => option.toLowerCase() === 'upgrade')) {
-    return handshakeFault(
+    return requestFault(
       'connection-malformed',
       connection === undefined
         ? 'Connection: Upgrade is missing'
@@ -108,18 +111,14 @@ function findFault({ method, fields }: RequestHead): HandshakeError | undefined 
   }
   const versions = fields.getAll('Sec-WebSocket-Version');
   if (versions.length !== 1) {
-    return handshakeFault(
+    return requestFault(
       'websocket-version-missing',
       `there are ${versions.length} fields Sec-WebSocket-Version, not one`,
     );
   }
   if (versions[0] !== webSocketVersion) {
     const version = versions[0]!;
-    return handshakeFault(
-      'websocket-version-unsupported',
-      `Sec-WebSocket-Version is ${shown(version)}, not 13`,
-      version,
-    );
+    return requestFault('websocket-version-unsupported', `Sec-WebSocket-Version is ${shown(version)}, not 13`, version);
   }
   const keys = fields.getAll('Sec-WebSocket-Key');
   if (keys.length !== 1 || !isKey(keys[0]!)) {
@@ -127,13 +126,13 @@ function findFault({ method, fields }: RequestHead): HandshakeError | undefined 
       keys.length === 1
         ? `Sec-WebSocket-Key ${shown(keys[0]!)} is not 16 bytes in base64`
         : `there are ${keys.length} fields Sec-WebSocket-Key, not one`;
-    return handshakeFault('key-malformed', text, keys[0]);
+    return requestFault('key-malformed', text, keys[0]);
   }
   return undefined;
 }
 
-/** Whether a request wants WebSocket: it says so in `Upgrade`, or it bears a key. */
-function asksForWebSocket(fields: Fields): boolean {
+/** RFC 6455 §4.2.1, point 3. */
+function saysWebSocket(fields: Fields): boolean {
   return listHas(fields.get('Upgrade') ?? '', 'websocket');
 }
 
@@ -146,37 +145,36 @@ function examineTarget(head: RequestHead, policy: ServerPolicy): HandshakeError 
   if (host === undefined) {
     const text =
       hosts.length === 1 ? `Host ${shown(hosts[0]!)} is no host` : `there are ${hosts.length} fields Host, not one`;
-    return handshakeFault('host-malformed', text, hosts[0]);
+    return requestFault('host-malformed', text, hosts[0]);
   }
   let path = target;
-  let effective = host;
   if (!target.startsWith('/')) {
-    // RFC 9112 §3.2.2: a server MUST accept the absolute form, and its host is then the one that counts.
-    const absolute = /^(https|wss):\/\/([^/?#]+)([/?][^#]*)?$/i.exec(target);
-    if (absolute === null)
-      return handshakeFault('target-malformed', `the request target ${shown(target)} is no path`, target);
-    const authority = parseAuthority(absolute[2]!, 443);
-    if (authority === undefined)
-      return handshakeFault('target-malformed', `the request target ${shown(target)} has no host`, target);
+    // RFC 9112 §3.2.2: a server MUST accept the absolute form.
+    const absolute = /^(?:https|wss):\/\/([^/?#]+)(.*)$/i.exec(target);
+    const authority = absolute === null ? undefined : parseAuthority(absolute[1]!, 443);
+    if (absolute === null || authority === undefined) {
+      return requestFault('target-malformed', `the request target ${shown(target)} is neither path nor URL`, target);
+    }
+    // Deliberately: RFC 9112 §3.2.2 ignores a Host that says otherwise; a request with two hosts is refused here.
     if (authority.text !== host.text) {
-      return handshakeFault(
+      return requestFault(
         'host-misdirected',
         `the request target is for ${shown(authority.text)}, Host for ${shown(host.text)}`,
         target,
       );
     }
-    effective = authority;
-    const rest = absolute[3] ?? '';
-    path = rest.startsWith('/') ? rest : `/${rest}`;
-  } else if (target.includes('#')) {
-    return handshakeFault('target-malformed', `the request target ${shown(target)} has a fragment`, target);
+    path = absolute[2]!.startsWith('/') ? absolute[2]! : `/${absolute[2]}`;
   }
-  if (policy.serverName !== undefined && policy.serverName !== effective.host) {
-    return handshakeFault(
+  // RFC 9112 §3.2.1: path and query; RFC 6455 §3: fragment identifiers MUST NOT be used.
+  if (path.includes('#')) {
+    return requestFault('target-malformed', `the request target ${shown(target)} has a fragment`, target);
+  }
+  if (policy.serverName !== undefined && policy.serverName !== host.host) {
+    return requestFault(
       'host-misdirected',
-      `Host is ${shown(effective.host)}, but the TLS handshake asked for ${shown(policy.serverName)}`,
+      `Host is ${shown(host.host)}, but the TLS handshake asked for ${shown(policy.serverName)}`,
       hosts[0],
     );
   }
-  return { path, host: effective };
+  return { path, host };
 }
