@@ -40,6 +40,12 @@ export interface ResponseHead {
   readonly fields: Fields;
 }
 
+/** The two kinds of heads. */
+export interface Heads {
+  request: RequestHead;
+  response: ResponseHead;
+}
+
 const space = 0x20;
 const tab = 0x09;
 const cr = 0x0d;
@@ -68,9 +74,9 @@ const versionForm = 'HTTP/0.0';
 /** No method that anybody uses is longer. */
 const maxMethodBytes = 32;
 
-export class HeadParser {
+export class HeadParser<Kind extends keyof Heads> {
   readonly #limits: HeadLimits;
-  readonly #kind: 'request' | 'response';
+  readonly #kind: Kind;
   #place: Place;
   #text = '';
   #name = '';
@@ -81,17 +87,17 @@ export class HeadParser {
   #reason = '';
   #fields = new Fields();
   #receivedBytes = 0;
-  #head: RequestHead | ResponseHead | undefined;
+  #head: Heads[Kind] | undefined;
   #error: HandshakeError | undefined;
 
-  constructor(kind: 'request' | 'response', limits: Partial<HeadLimits> = {}) {
+  constructor(kind: Kind, limits: Partial<HeadLimits> = {}) {
     this.#kind = kind;
     this.#limits = { ...defaultHeadLimits, ...limits };
     this.#place = kind === 'request' ? 'method' : 'response-version';
   }
 
   /** The head, once it is whole. */
-  get head(): RequestHead | ResponseHead | undefined {
+  get head(): Heads[Kind] | undefined {
     return this.#head;
   }
 
@@ -278,10 +284,11 @@ export class HeadParser {
   #finish(): void {
     this.#place = 'done';
     const [version, fields] = [this.#version, this.#fields];
-    this.#head =
-      this.#kind === 'request'
-        ? { kind: 'request', method: this.#method, target: this.#target, version, fields }
-        : { kind: 'response', version, status: this.#status, reason: this.#reason, fields };
+    const heads: Heads = {
+      request: { kind: 'request', method: this.#method, target: this.#target, version, fields },
+      response: { kind: 'response', version, status: this.#status, reason: this.#reason, fields },
+    };
+    this.#head = heads[this.#kind];
   }
 
   #unexpected(code: HandshakeFaultCode, byte: number, where: string): void {

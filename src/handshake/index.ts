@@ -10,7 +10,14 @@ export {
 export { type HandshakeFaultCode, handshakeFaults } from './errors.js';
 export { type ExtensionOffer, parseExtensions } from './extension.js';
 export { Fields } from './fields.js';
-export { defaultHeadLimits, type HeadLimits, HeadParser, type RequestHead, type ResponseHead } from './http-head.js';
+export {
+  defaultHeadLimits,
+  type HeadLimits,
+  HeadParser,
+  type Heads,
+  type RequestHead,
+  type ResponseHead,
+} from './http-head.js';
 export { acceptFor, createKey, isKey } from './key.js';
 export { type Authority, checkOrigins, parseAuthority } from './origin.js';
 export { acceptResponse, type HeaderInput, plainResponse, refusalResponse } from './response.js';
