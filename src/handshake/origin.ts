@@ -28,7 +28,7 @@ const defaultPorts: ReadonlyMap<string, number> = new Map([
  * that of a WebSocket.
  */
 function canonicalOrigin(origin: string): string | undefined {
-  const match = /^(?!wss?:)([a-z][a-z0-9+.-]*):\/\/([^/?#@\s]+)$/i.exec(origin);
+  const match = /^(?!wss?:)([a-z][a-z0-9+.-]*):\/\/(.+)$/i.exec(origin);
   if (match === null) return undefined;
   const scheme = match[1]!.toLowerCase();
   const authority = parseAuthority(match[2]!, defaultPorts.get(scheme));
