@@ -6,7 +6,7 @@
  * Deliberately: empty lines before a request are refused too. RFC 9112 §2.2 passes over them for the sake of clients that
  * send one after a body, and no body comes before an opening handshake.
  */
-import type { Buffer } from 'node:buffer';
+import { Buffer } from 'node:buffer';
 import type { HandshakeError } from '../errors.js';
 import { type HandshakeFaultCode, requestFault, responseFault, shown } from './errors.js';
 import { Fields } from './fields.js';
@@ -74,11 +74,16 @@ const versionForm = 'HTTP/0.0';
 /** No method that anybody uses is longer. */
 const maxMethodBytes = 32;
 
+const noBytes: Buffer = Buffer.alloc(0);
+
 export class HeadParser<Kind extends keyof Heads> {
   readonly #limits: HeadLimits;
   readonly #kind: Kind;
   #place: Place;
-  #text = '';
+  /** The text of the present place, as far as it came: its first `#length` bytes. */
+  // Bytes and not a string: a string that grows by one character at a time costs 30 bytes of memory for each (T16).
+  #text: Buffer = noBytes;
+  #length = 0;
   #name = '';
   #method = '';
   #target = '';
@@ -127,7 +132,7 @@ export class HeadParser<Kind extends keyof Heads> {
       // Text is taken in runs; every other byte is a step of its own.
       const run = this.#run(bytes, position, Math.min(end, position + this.#room()));
       if (run > position) {
-        this.#text += bytes.toString('latin1', position, run);
+        this.#append(bytes, position, run);
         this.#receivedBytes += run - position;
         position = run;
         this.#checkLength();
@@ -142,8 +147,8 @@ export class HeadParser<Kind extends keyof Heads> {
   /** How many bytes may be taken before a limit is broken; where the text has a limit, the byte that breaks it is one of them. */
   #room(): number {
     const room = this.#limits.maxHeadBytes - this.#receivedBytes;
-    if (this.#place === 'method') return Math.min(room, maxMethodBytes + 1 - this.#text.length);
-    if (this.#place === 'target') return Math.min(room, this.#limits.maxTargetBytes + 1 - this.#text.length);
+    if (this.#place === 'method') return Math.min(room, maxMethodBytes + 1 - this.#length);
+    if (this.#place === 'target') return Math.min(room, this.#limits.maxTargetBytes + 1 - this.#length);
     return room;
   }
 
@@ -169,9 +174,10 @@ export class HeadParser<Kind extends keyof Heads> {
   }
 
   #checkLength(): void {
-    if (this.#place === 'method' && this.#text.length > maxMethodBytes) {
-      this.#fail('request-line-malformed', `the method ${shown(this.#text)} is no method`, this.#text);
-    } else if (this.#place === 'target' && this.#text.length > this.#limits.maxTargetBytes) {
+    if (this.#place === 'method' && this.#length > maxMethodBytes) {
+      const method = this.#take();
+      this.#fail('request-line-malformed', `the method ${shown(method)} is no method`, method);
+    } else if (this.#place === 'target' && this.#length > this.#limits.maxTargetBytes) {
       this.#fail('target-too-long', `the request target is longer than ${this.#limits.maxTargetBytes} bytes`);
     }
   }
@@ -179,12 +185,12 @@ export class HeadParser<Kind extends keyof Heads> {
   #step(byte: number): void {
     switch (this.#place) {
       case 'method':
-        if (byte !== space || this.#text === '') return this.#unexpected('request-line-malformed', byte, 'a method');
+        if (byte !== space || this.#length === 0) return this.#unexpected('request-line-malformed', byte, 'a method');
         this.#method = this.#take();
         this.#place = 'target';
         return;
       case 'target':
-        if (byte !== space || this.#text === '')
+        if (byte !== space || this.#length === 0)
           return this.#unexpected('request-line-malformed', byte, 'a request target');
         this.#target = this.#take();
         this.#place = 'request-version';
@@ -225,14 +231,14 @@ export class HeadParser<Kind extends keyof Heads> {
 
   #stepVersion(byte: number): void {
     const isRequest = this.#place === 'request-version';
-    const length = this.#text.length;
+    const length = this.#length;
     const behind = isRequest ? cr : space;
     const wanted = length < versionForm.length ? versionForm.charCodeAt(length) : behind;
     if (byte !== wanted && !(wanted === zero && isDigit(byte))) {
       return this.#unexpected(isRequest ? 'request-line-malformed' : 'status-line-malformed', byte, 'an HTTP version');
     }
     if (length < versionForm.length) {
-      this.#text += String.fromCharCode(byte);
+      this.#appendByte(byte);
       return;
     }
     this.#version = this.#take().slice('HTTP/'.length);
@@ -244,10 +250,10 @@ export class HeadParser<Kind extends keyof Heads> {
   }
 
   #stepStatus(byte: number): void {
-    const length = this.#text.length;
+    const length = this.#length;
     // RFC 9110 §15: three digits, the first of them a class; there is no class 0.
     if (length < 3 && isDigit(byte) && (length > 0 || byte !== zero)) {
-      this.#text += String.fromCharCode(byte);
+      this.#appendByte(byte);
       return;
     }
     // RFC 9112 §4: the space stays when the reason is empty, but some servers leave it out.
@@ -271,18 +277,38 @@ export class HeadParser<Kind extends keyof Heads> {
     if (this.#fields.size >= this.#limits.maxFields) {
       return this.#fail('too-many-fields', `there are more than ${this.#limits.maxFields} header fields`);
     }
-    this.#text = String.fromCharCode(byte);
+    this.#appendByte(byte);
     this.#place = 'field-name';
   }
 
   #take(): string {
-    const text = this.#text;
-    this.#text = '';
+    const text = this.#text.toString('latin1', 0, this.#length);
+    this.#length = 0;
     return text;
+  }
+
+  #append(bytes: Buffer, start: number, end: number): void {
+    this.#reserve(end - start);
+    this.#length += bytes.copy(this.#text, this.#length, start, end);
+  }
+
+  #appendByte(byte: number): void {
+    this.#reserve(1);
+    this.#text[this.#length++] = byte;
+  }
+
+  /** Makes room for `count` more bytes of text. */
+  #reserve(count: number): void {
+    const wanted = this.#length + count;
+    if (wanted <= this.#text.length) return;
+    const grown = Buffer.allocUnsafe(Math.max(128, 2 * this.#text.length, wanted));
+    this.#text.copy(grown, 0, 0, this.#length);
+    this.#text = grown;
   }
 
   #finish(): void {
     this.#place = 'done';
+    this.#text = noBytes;
     const [version, fields] = [this.#version, this.#fields];
     const heads: Heads = {
       request: { kind: 'request', method: this.#method, target: this.#target, version, fields },
