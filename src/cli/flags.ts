@@ -1,0 +1,95 @@
+/**
+ * Every flag of every command, once: what it is called, what it takes, what it says in the help.
+ *
+ * A flag can be given on the command line (`--min-tls 1.2`), in the environment (`MTLS_WS_MIN_TLS=1.2`) and in the file
+ * that `--config` names (`"min-tls": "1.2"`), in this order of precedence.
+ */
+
+/** The values of the flags of one run; a flag that was not given is `undefined`. */
+export interface Settings {
+  readonly port?: number;
+  readonly host?: readonly string[];
+  readonly ca?: string;
+  readonly cert?: string;
+  readonly key?: string;
+  readonly 'passphrase-file'?: string;
+  readonly binary?: boolean;
+  readonly wait?: number;
+  readonly force?: boolean;
+  readonly 'min-tls'?: '1.2' | '1.3';
+  readonly trace?: boolean;
+  readonly config?: string;
+  readonly help?: boolean;
+}
+
+export type FlagName = keyof Settings;
+
+export interface Flag {
+  /** What the value is, in capitals; `undefined` for a flag that is on or off. */
+  readonly metavar?: string;
+  readonly help: string;
+  /** Whether the value names a file: in a configuration file it is relative to that file. */
+  readonly isPath?: true;
+  /** Whether it may be given several times (in the environment: separated by commas). */
+  readonly isList?: true;
+  /** What the text must be, in words, and how it is read: `undefined` for a text that is not that. */
+  readonly expects?: string;
+  readonly read?: (text: string) => string | number | undefined;
+}
+
+function readPort(text: string): number | undefined {
+  return /^\d{1,5}$/.test(text) && Number(text) <= 65_535 ? Number(text) : undefined;
+}
+
+/** A day at most: a timer of Node counts 2^31 milliseconds at most, and fires at once beyond them. */
+function readSeconds(text: string): number | undefined {
+  return /^(?:\d+(?:\.\d*)?|\.\d+)$/.test(text) && Number(text) <= 86_400 ? Number(text) : undefined;
+}
+
+function readTlsVersion(text: string): string | undefined {
+  return text === '1.2' || text === '1.3' ? text : undefined;
+}
+
+export const flags: Readonly<Record<FlagName, Flag>> = {
+  port: {
+    metavar: 'N',
+    help: 'port to listen on; 0 takes a free one',
+    expects: 'a port, 0 to 65535',
+    read: readPort,
+  },
+  host: { metavar: 'HOST', help: 'address or name to listen on (default 127.0.0.1)', isList: true },
+  ca: { metavar: 'FILE', help: 'PEM: the CA that the other end must be signed by', isPath: true },
+  cert: { metavar: 'FILE', help: 'PEM: own certificate, then its intermediates', isPath: true },
+  key: { metavar: 'FILE', help: 'PEM: private key of that certificate', isPath: true },
+  'passphrase-file': { metavar: 'FILE', help: 'the passphrase of the key, if it is locked by one', isPath: true },
+  binary: { help: 'all of stdin is one binary message; binary received goes to stdout as it is' },
+  wait: {
+    metavar: 'SECONDS',
+    help: 'closes when stdin has ended and no message came for so long (default 1)',
+    expects: 'a number of seconds, 0 to 86400',
+    read: readSeconds,
+  },
+  force: { help: 'replaces files that exist' },
+  'min-tls': {
+    metavar: '1.2|1.3',
+    help: 'oldest TLS version allowed (default 1.3)',
+    expects: '1.2 or 1.3',
+    read: readTlsVersion,
+  },
+  trace: { help: 'explains every byte after the TLS handshake on stderr; prints secrets' },
+  config: { metavar: 'FILE', help: 'JSON file with flags: { "ca": "ca.pem", "port": 8443 }', isPath: true },
+  help: { help: 'prints this text' },
+};
+
+/** The flags that every command takes. */
+export const commonFlags = ['min-tls', 'trace', 'config', 'help'] as const;
+
+/** Whether `name` is the name of a flag. */
+export function isFlagName(name: string): name is FlagName {
+  return Object.hasOwn(flags, name);
+}
+
+/** Returns the environment variable of a flag: `MTLS_WS_MIN_TLS` for `min-tls`. */
+export function environmentName(name: FlagName): string {
+  return `MTLS_WS_${name.toUpperCase().replaceAll('-', '_')}`;
+}

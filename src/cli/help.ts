@@ -1,0 +1,94 @@
+/**
+ * The help texts, made from the tables of commands and flags.
+ */
+import { flagsOf } from './arguments.js';
+import type { Command } from './command.js';
+import { type FlagName, flags } from './flags.js';
+import { columns, type Paint, wrap } from './terminal.js';
+
+/** Returns the help of the program. */
+export function programHelp(commands: readonly Command[], paint: Paint): string {
+  const names = commands.map(({ name, operand }) => (operand === undefined ? name : `${name} ${operand}`));
+  return `${paint.bold('mtls-ws')}: WebSocket over mutual TLS, where both ends prove who they are
+
+${paint.bold('usage')}
+  mtls-ws COMMAND [flags]
+
+${paint.bold('commands')}
+${table(
+  names,
+  commands.map((command) => command.summary),
+)}
+
+${paint.bold('start here')}
+  mtls-ws demo               shows it all, with nothing to configure
+  mtls-ws pki init DIR       makes certificates for development
+  mtls-ws COMMAND --help     says what a command takes
+
+Every flag can also come from the environment (--min-tls: MTLS_WS_MIN_TLS) or
+from a JSON file (--config FILE; paths in it are relative to it). Order: flag,
+environment, file.
+
+Exit codes: 0 done; 1 the network or the peer; 2 usage or local credentials.
+`;
+}
+
+/** Returns the help of one command. */
+export function commandHelp(command: Command, paint: Paint): string {
+  const usage = [
+    `mtls-ws ${command.name}`,
+    ...(command.operand === undefined ? [] : [command.operand]),
+    ...flagsOf(command)
+      .filter((name) => name !== 'help')
+      .map((name) => usageOf(command, name)),
+  ];
+  const names = flagsOf(command).map(flagUsage);
+  const texts = flagsOf(command).map((name) => command.flagHelp?.[name] ?? flags[name].help);
+  return `${paint.bold(`mtls-ws ${command.name}`)}
+${wrap(command.summary, columns - 2)
+  .map((line) => `  ${line}`)
+  .join('\n')}
+
+${paint.bold('usage')}
+${fill(usage)}
+
+${paint.bold('flags')}
+${table(names, texts)}
+
+${command.notes}
+`;
+}
+
+function flagUsage(name: FlagName): string {
+  const { metavar } = flags[name];
+  return metavar === undefined ? `--${name}` : `--${name} ${metavar}`;
+}
+
+function usageOf(command: Command, name: FlagName): string {
+  if (command.required.includes(name)) return flagUsage(name);
+  return command.name === 'pki init' && name === 'host' ? `[${flagUsage(name)}]…` : `[${flagUsage(name)}]`;
+}
+
+/** Words that must not be broken, on lines that are indented after the first. */
+function fill(words: readonly string[]): string {
+  const lines: string[] = [];
+  let line = ' ';
+  for (const word of words) {
+    if (line.length + 1 + word.length > columns) {
+      lines.push(line);
+      line = '     ';
+    }
+    line += ` ${word}`;
+  }
+  return [...lines, line].join('\n');
+}
+
+function table(names: readonly string[], texts: readonly string[]): string {
+  const width = Math.max(...names.map((name) => name.length));
+  return names
+    .map((name, row) => {
+      const lines = wrap(texts[row]!, columns - width - 4);
+      return lines.map((line, index) => `  ${(index === 0 ? name : '').padEnd(width)}  ${line}`).join('\n');
+    })
+    .join('\n');
+}
