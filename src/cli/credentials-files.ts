@@ -1,0 +1,78 @@
+/**
+ * The files of `--ca`, `--cert`, `--key` and `--passphrase-file`, read; what is wrong in them is said with their names.
+ */
+import { readFileSync } from 'node:fs';
+import { UsageError } from '../errors.js';
+import { escapeText } from '../text.js';
+import { type Fault, usageFault } from './fault.js';
+import type { Settings } from './flags.js';
+import { reasonOf } from './system-error.js';
+
+/** Credentials as `connect` and `createServer` take them. */
+export interface Credentials {
+  readonly ca: Buffer;
+  readonly cert: Buffer;
+  readonly key: Buffer;
+  readonly passphrase?: string;
+  readonly minVersion: 'TLSv1.2' | 'TLSv1.3';
+}
+
+/** The names of the credentials: those of the flags, which are those of the options. */
+const names = ['ca', 'cert', 'key'] as const;
+
+/**
+ * Returns what the files hold, unexamined.
+ *
+ * @throws Fault (exit code 2) that names the flag, the file and the reason, when one cannot be read or is empty
+ */
+export function readCredentials(settings: Settings): Credentials {
+  const passphraseFile = settings['passphrase-file'];
+  return {
+    ca: read('ca', settings.ca!),
+    cert: read('cert', settings.cert!),
+    key: read('key', settings.key!),
+    ...(passphraseFile === undefined ? {} : { passphrase: firstLine(read('passphrase-file', passphraseFile)) }),
+    minVersion: settings['min-tls'] === '1.2' ? 'TLSv1.2' : 'TLSv1.3',
+  };
+}
+
+/** Returns the fault for credentials that were refused, naming the file; `undefined` for any other error. */
+export function credentialsFault(error: unknown, settings: Settings): Fault | undefined {
+  if (!(error instanceof UsageError)) return undefined;
+  const name = names.find((option) => option === error.option);
+  if (name === undefined) return undefined;
+  // The message begins with the name of the option, which is said here with its file.
+  const reason = error.message.replace(`${name}: `, '');
+  return usageFault(`--${name} ${escapeText(settings[name]!)}: ${reason}`, advice[error.code]);
+}
+
+/** What to do about faults whose message does not say it itself. */
+const advice: Readonly<Record<string, string>> = {
+  'pem-encrypted-key': 'give the passphrase with --passphrase-file FILE',
+  'pem-cut-short': 'copy it again, whole',
+  'pem-key-instead-of-certificate': 'give the certificate, and the key with --key',
+  'pem-certificate-instead-of-key': 'give the key that belongs to it',
+  'not-a-ca': 'give the certificate of the CA that issued the certificate of the other end',
+  'key-of-another-certificate': 'give the key that was made for it',
+  'wrong-passphrase': 'check --passphrase-file',
+};
+
+function read(flag: 'ca' | 'cert' | 'key' | 'passphrase-file', file: string): Buffer {
+  let bytes: Buffer;
+  try {
+    bytes = readFileSync(file);
+  } catch (error) {
+    throw usageFault(`--${flag} ${escapeText(file)} cannot be read: ${reasonOf(error)}`, adviceFor(flag));
+  }
+  if (bytes.length === 0) throw usageFault(`--${flag} ${escapeText(file)} is empty`, adviceFor(flag));
+  return bytes;
+}
+
+function adviceFor(flag: string): string {
+  if (flag === 'passphrase-file') return 'name a file whose first line is the passphrase of the key';
+  return 'check the path, or make certificates with mtls-ws pki init DIR';
+}
+
+function firstLine(bytes: Buffer): string {
+  return bytes.toString('utf8').split(/\r?\n/, 1)[0]!;
+}

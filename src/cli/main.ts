@@ -1,0 +1,86 @@
+#!/usr/bin/env node
+/**
+ * The `mtls-ws` command: finds the command, reads its settings, runs it, and turns whatever happens into an exit code and
+ * at most one line.
+ */
+import { readFileSync } from 'node:fs';
+import { escapeText } from '../text.js';
+import { readArguments } from './arguments.js';
+import type { Command } from './command.js';
+import { connectCommand } from './connect.js';
+import { demo } from './demo.js';
+import { failure } from './failure.js';
+import { type ExitCode, exitCodes, usageFault } from './fault.js';
+import { commandHelp, programHelp } from './help.js';
+import { pkiInit } from './pki.js';
+import { serve } from './serve.js';
+import { paintFor } from './terminal.js';
+
+const commands: readonly Command[] = [serve, connectCommand, pkiInit, demo];
+
+async function main(args: readonly string[]): Promise<ExitCode> {
+  const paint = paintFor(process.stdout, process.env);
+  const [first] = args;
+  if (first === '--help') {
+    process.stdout.write(programHelp(commands, paint));
+    return exitCodes.done;
+  }
+  if (first === '--version') {
+    process.stdout.write(`${version()}\n`);
+    return exitCodes.done;
+  }
+  const { command, rest } = findCommand(args);
+  const { settings, operand } = readArguments(command, rest, process.env);
+  if (settings.help === true) {
+    process.stdout.write(commandHelp(command, paint));
+    return exitCodes.done;
+  }
+  return command.run(settings, operand);
+}
+
+/** The command of the first words, and what stands behind them. `pki --help` means `pki init --help`. */
+function findCommand(args: readonly string[]): { command: Command; rest: readonly string[] } {
+  const [first, second] = args;
+  if (first === undefined) throw usageFault('no command was given', 'try mtls-ws demo, or see mtls-ws --help');
+  if (first.startsWith('-')) {
+    throw usageFault(`"${escapeText(first)}" stands before the command`, 'flags come after it, see mtls-ws --help');
+  }
+  const one = commands.find(({ name }) => name === first);
+  if (one !== undefined) return { command: one, rest: args.slice(1) };
+  const two = commands.find(({ name }) => name === `${first} ${second}`);
+  if (two !== undefined) return { command: two, rest: args.slice(2) };
+  const below = commands.find(({ name }) => name.startsWith(`${first} `));
+  if (below !== undefined && second === '--help') return { command: below, rest: args.slice(1) };
+  const given = below === undefined || second === undefined ? first : `${first} ${second}`;
+  throw usageFault(`"${escapeText(given)}" is not a command`, 'see mtls-ws --help');
+}
+
+function version(): string {
+  const file = new URL('../../../package.json', import.meta.url);
+  return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version;
+}
+
+/** Resolves when all that was written to a stream has left, or never will. */
+function flushed(stream: NodeJS.WriteStream): Promise<void> {
+  return new Promise((resolve) => {
+    if (stream.destroyed || stream.writableLength === 0) resolve();
+    else stream.write('', () => resolve());
+  });
+}
+
+const args = process.argv.slice(2);
+// Nobody reads any more: what was to be written is lost, which is no fault of this end. `connect` looks at it itself.
+for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
+process.on('uncaughtException', (error) => process.exit(report(error)));
+
+/** Says what happened on one line; returns the exit code. */
+function report(error: unknown): ExitCode {
+  const name = commands.find((command) => `${args.join(' ')} `.startsWith(`${command.name} `))?.name;
+  const { line, exitCode } = failure(error);
+  process.stderr.write(`mtls-ws${name === undefined ? '' : ` ${name}`}: ${line}\n`);
+  return exitCode;
+}
+
+const code = await main(args).catch(report);
+await Promise.all([flushed(process.stdout), flushed(process.stderr)]);
+process.exit(code);

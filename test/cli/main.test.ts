@@ -1,0 +1,54 @@
+import { readFileSync } from 'node:fs';
+import * as assert from 'uvu/assert';
+import { suite } from '../support/suite.js';
+import { run } from './program.js';
+
+const commands = ['serve', 'connect', 'pki init', 'demo'];
+
+const main = suite('mtls-ws');
+
+main('prints help for itself and for each command, readable at 80 columns', async () => {
+  const outcomes = await Promise.all([
+    run(['--help']),
+    ...commands.map((name) => run([...name.split(' '), '--help'])),
+    run(['pki', '--help']),
+  ]);
+  for (const { code, stdout, stderr } of outcomes) {
+    assert.is(code, 0);
+    assert.is(stderr, '');
+    for (const line of stdout.toString().split('\n')) assert.ok(line.length <= 80, line);
+    assert.not.match(stdout.toString(), /\x1b/);
+  }
+  for (const name of commands) assert.match(outcomes[0]!.stdout.toString(), new RegExp(`^ {2}${name} `, 'm'));
+  assert.match(
+    outcomes[1]!.stdout.toString(),
+    /mtls-ws serve --port N \[--host HOST\] --ca FILE --cert FILE --key FILE/,
+  );
+});
+
+main('prints its version', async () => {
+  const { version } = JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8'));
+  const { code, stdout } = await run(['--version']);
+  assert.is(code, 0);
+  assert.is(stdout.toString(), `${version}\n`);
+});
+
+const refused: readonly (readonly [readonly string[], string])[] = [
+  [[], 'mtls-ws: no command was given; try mtls-ws demo, or see mtls-ws --help\n'],
+  [['foo'], 'mtls-ws: "foo" is not a command; see mtls-ws --help\n'],
+  [['pki', 'x\n'], 'mtls-ws: "pki x\\n" is not a command; see mtls-ws --help\n'],
+  [['--trace', 'serve'], 'mtls-ws: "--trace" stands before the command; flags come after it, see mtls-ws --help\n'],
+  [['serve', '--foo'], 'mtls-ws serve: "--foo" is not a flag of serve; see mtls-ws serve --help\n'],
+  [['pki', 'init'], 'mtls-ws pki init: DIR is missing; see mtls-ws pki init --help\n'],
+];
+
+main('refuses what it does not understand with exit code 2 and one line that says what to do', async () => {
+  const outcomes = await Promise.all(refused.map(([args]) => run(args)));
+  for (const [index, { code, stdout, stderr }] of outcomes.entries()) {
+    assert.is(stderr, refused[index]![1]);
+    assert.is(code, 2);
+    assert.is(stdout.length, 0);
+  }
+});
+
+main.run();
