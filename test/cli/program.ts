@@ -29,12 +29,12 @@ const environment = Object.fromEntries(
   Object.entries(process.env).filter(([name]) => !name.startsWith('MTLS_WS_') && name !== 'NO_COLOR'),
 );
 
-/** Starts the command. Its stdin is left open unless `input` is given. */
+/** Starts the command, or another `script`. Its stdin is left open unless `input` is given. */
 export function start(
   args: readonly string[],
-  options: { env?: NodeJS.ProcessEnv; input?: string | Buffer; cwd?: string } = {},
+  options: { env?: NodeJS.ProcessEnv; input?: string | Buffer; cwd?: string; script?: string } = {},
 ): Program {
-  const child = spawn(process.execPath, [main, ...args], {
+  const child = spawn(process.execPath, [options.script ?? main, ...args], {
     env: { ...environment, ...options.env },
     cwd: options.cwd,
     stdio: 'pipe',

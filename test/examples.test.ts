@@ -1,0 +1,247 @@
+/** The examples as processes, with the certificates they read from `certs/`. */
+import { once } from 'node:events';
+import { symlinkSync } from 'node:fs';
+import * as http from 'node:http';
+import * as net from 'node:net';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { type Connection, connect, createServer, HandshakeError, PeerIdentityError, UsageError } from 'mtls-ws';
+import * as assert from 'uvu/assert';
+import { backoffDelay, isHopeless, stayConnected } from '../examples/reconnect.js';
+import { files, type Program, start, temporaryDirectory } from './cli/program.js';
+import { clientCredentials, serverCredentials, startServer } from './support/ends.js';
+import { kit } from './support/kit.js';
+import { suite } from './support/suite.js';
+
+const examples = suite('examples');
+
+let workplace: string | undefined;
+
+/** A directory with `certs/`, as the examples want it. */
+function directory(): string {
+  if (workplace === undefined) {
+    workplace = temporaryDirectory();
+    symlinkSync(files().directory, join(workplace, 'certs'));
+  }
+  return workplace;
+}
+
+function example(name: string, ...args: string[]): Program {
+  const script = fileURLToPath(new URL(`../examples/${name}.js`, import.meta.url));
+  return start(args, { script, cwd: directory() });
+}
+
+/** The credentials that go with those in `certs/`. */
+function credentials(): { ca: string; cert: string; key: string } {
+  const { ca, client } = files().pki;
+  return { ca: ca.cert, cert: client.cert, key: client.key };
+}
+
+/** Kills a process of this test, and waits until it is gone. */
+async function end(program: Program): Promise<void> {
+  program.child.kill('SIGKILL');
+  await program.outcome;
+}
+
+async function echoOf(connection: Connection, text: string): Promise<unknown> {
+  const message = once(connection, 'message');
+  connection.send(text);
+  const [data] = await message;
+  await connection.close(1000);
+  return data;
+}
+
+/** Passes bytes on from a free port to `target`, each first chunk with `prefix` before it, in one write. */
+async function relay(target: number, prefix: string): Promise<{ port: number; close(): void }> {
+  const sockets: net.Socket[] = [];
+  const server = net.createServer((near) => {
+    const far = net.connect(target, '127.0.0.1');
+    sockets.push(near, far);
+    for (const socket of [near, far]) socket.on('error', () => {});
+    near.once('data', (chunk: Buffer) => {
+      far.write(Buffer.concat([Buffer.from(prefix), chunk]));
+      near.pipe(far);
+    });
+    far.pipe(near);
+  });
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  const close = (): void => {
+    for (const socket of sockets) socket.destroy();
+    server.close();
+  };
+  return { port: (server.address() as net.AddressInfo).port, close };
+}
+
+examples('handed-socket takes a socket whose first packet holds a PROXY line and the TLS handshake', async () => {
+  const program = example('handed-socket', '0');
+  const port = Number((await program.match('stdout', /listening on port (\d+)\n/))[1]);
+  const balancer = await relay(port, 'PROXY TCP4 192.0.2.7 192.0.2.1 50000 443\r\n');
+  try {
+    const connection = await connect(`wss://localhost:${balancer.port}`, credentials());
+    assert.is(await echoOf(connection, 'handed over'), 'handed over');
+    await program.match('stdout', /192\.0\.2\.7:50000 by way of/);
+  } finally {
+    balancer.close();
+    await end(program);
+  }
+});
+
+examples('handed-socket drops a socket without a PROXY line', async () => {
+  const program = example('handed-socket', '0');
+  const port = Number((await program.match('stdout', /listening on port (\d+)\n/))[1]);
+  try {
+    await connect(`wss://localhost:${port}`, credentials()).then(
+      () => assert.unreachable(),
+      (error) => assert.instance(error, HandshakeError),
+    );
+  } finally {
+    await end(program);
+  }
+});
+
+examples('attach serves pages and connections on one port', async () => {
+  const program = example('attach', '0');
+  const [, url] = await program.match('stdout', /listening on (wss:\S+)\n/);
+  try {
+    assert.is(await echoOf(await connect(url!, credentials()), 'attached'), 'attached');
+    await connect(url!.replace('/chat', '/other'), credentials()).then(
+      () => assert.unreachable(),
+      (error) => assert.is(error.httpStatus, 404),
+    );
+  } finally {
+    await end(program);
+  }
+});
+
+examples('tunnel goes through a proxy that knows CONNECT', async () => {
+  const { pki } = files();
+  const server = createServer({ ca: pki.ca.cert, cert: pki.server.cert, key: pki.server.key });
+  server.on('connection', (connection) => connection.on('message', (data) => connection.send(data)));
+  const { port } = await server.listen({ port: 0 });
+  const asked: string[] = [];
+  const proxy = http.createServer();
+  proxy.on('connect', (request, near: net.Socket, head: Buffer) => {
+    asked.push(request.url!);
+    const far = net.connect(port, '127.0.0.1', () => {
+      near.write('HTTP/1.1 200 Connection Established\r\n\r\n');
+      far.write(head);
+      near.pipe(far).pipe(near);
+    });
+    for (const socket of [near, far]) socket.on('error', () => {});
+  });
+  await once(proxy.listen(0, '127.0.0.1'), 'listening');
+  const proxyPort = (proxy.address() as net.AddressInfo).port;
+  try {
+    const { code, stdout, stderr } = await example('tunnel', `wss://localhost:${port}`, `http://127.0.0.1:${proxyPort}`)
+      .outcome;
+    assert.is(stderr, '');
+    assert.is(stdout.toString(), 'through the tunnel\n');
+    assert.is(code, 0);
+    assert.equal(asked, [`localhost:${port}`]);
+  } finally {
+    proxy.close();
+    proxy.closeAllConnections();
+    await server.close();
+  }
+});
+
+examples('reconnect waits for a server that is not there yet, and comes back when it is gone', async () => {
+  const { server: first, port } = await startServer();
+  await first.close();
+  const stop = new AbortController();
+  const reasons: string[] = [];
+  const loop = stayConnected(
+    `wss://localhost:${port}`,
+    { ...clientCredentials(), signal: stop.signal },
+    { base: 5, cap: 20, onRetry: (reason) => reasons.push((reason as { code: string | number }).code.toString()) },
+  );
+  const opening = loop.next();
+  while (reasons.length < 3) await new Promise((resolve) => setTimeout(resolve, 2));
+  const server = createServer(serverCredentials());
+  await server.listen({ port });
+  const opened = (await opening).value as Connection;
+  assert.is(opened.readyState, 'open');
+  assert.equal([...new Set(reasons)], ['connection-refused']);
+  const openingAgain = loop.next();
+  await server.close();
+  assert.is((await opened.closed).code, 1001);
+  const again = createServer(serverCredentials());
+  await again.listen({ port });
+  const reopened = (await openingAgain).value as Connection;
+  assert.is.not(reopened, opened);
+  assert.ok(reasons.includes('1001'));
+  // The signal closes the connection that is open, and ends the loop.
+  const last = loop.next();
+  stop.abort();
+  assert.is((await last).done, true);
+  assert.is((await reopened.closed).wasClean, true);
+  await again.close();
+});
+
+examples('reconnect is ended by its signal while it waits', async () => {
+  const { server, port } = await startServer();
+  await server.close();
+  const stop = new AbortController();
+  const options = { ...clientCredentials(), signal: stop.signal };
+  const loop = stayConnected(`wss://localhost:${port}`, options, {
+    base: 3_600_000,
+    cap: 3_600_000,
+    random: () => 1,
+    onRetry: () => setImmediate(() => stop.abort()),
+  });
+  assert.is((await loop.next()).done, true);
+});
+
+examples('reconnect gives up where waiting cannot help', async () => {
+  const { server, url } = await startServer({ authorize: () => false });
+  const { servers, ca } = kit();
+  const misnamed = createServer({ ca: ca.cert, cert: servers.wrongHost.cert, key: servers.wrongHost.key });
+  const { port } = await misnamed.listen({ port: 0 });
+  try {
+    const attempts = [
+      { to: url, options: clientCredentials(), code: 'http-status' },
+      { to: `wss://localhost:${port}`, options: clientCredentials(), code: 'server-name-mismatch' },
+      { to: url, options: { ...clientCredentials(), ca: '' }, code: 'pem-empty' },
+    ];
+    for (const { to, options, code } of attempts) {
+      await stayConnected(to, options, { onRetry: () => assert.unreachable(code) })
+        .next()
+        .then(
+          () => assert.unreachable(code),
+          (error) => assert.is(error.code, code),
+        );
+    }
+  } finally {
+    await server.close();
+    await misnamed.close();
+  }
+  assert.is(isHopeless(new UsageError('x', 'x')), true);
+  assert.is(isHopeless(new PeerIdentityError('x', 'x', { certain: false })), false);
+  assert.is(isHopeless(new HandshakeError('http-status', 'x', { httpStatus: 503 })), false);
+  assert.is(isHopeless(new HandshakeError('http-status', 'x', { httpStatus: 429 })), false);
+});
+
+examples('reconnect waits a random time below min(cap, base · 2^attempt)', () => {
+  const most = (attempt: number): number => backoffDelay(attempt, { base: 100, cap: 1000, random: () => 1 });
+  assert.equal([0, 1, 2, 3, 4, 5, 2000].map(most), [100, 200, 400, 800, 1000, 1000, 1000]);
+  assert.is(backoffDelay(3, { random: () => 0 }), 0);
+  for (let i = 0; i < 100; i++) assert.ok(backoffDelay(2) <= 1000);
+});
+
+examples('reconnect runs as a program, and ends in peace on SIGTERM', async () => {
+  const { pki } = files();
+  const server = createServer({ ca: pki.ca.cert, cert: pki.server.cert, key: pki.server.key });
+  server.on('connection', (connection) => connection.on('message', (data) => connection.send(data)));
+  const { port } = await server.listen({ port: 0 });
+  const program = example('reconnect', `wss://localhost:${port}`);
+  try {
+    await program.match('stdout', /open\nhere again\n/);
+    program.child.kill('SIGTERM');
+    assert.is((await program.outcome).code, 0);
+  } finally {
+    await end(program);
+    await server.close();
+  }
+});
+
+examples.run();
