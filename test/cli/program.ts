@@ -29,12 +29,13 @@ const environment = Object.fromEntries(
   Object.entries(process.env).filter(([name]) => !name.startsWith('MTLS_WS_') && name !== 'NO_COLOR'),
 );
 
-/** Starts the command, or another `script`. Its stdin is left open unless `input` is given. */
+/** Starts the command, another `script`, or another `program`. Its stdin is left open unless `input` is given. */
 export function start(
   args: readonly string[],
-  options: { env?: NodeJS.ProcessEnv; input?: string | Buffer; cwd?: string; script?: string } = {},
+  options: { env?: NodeJS.ProcessEnv; input?: string | Buffer; cwd?: string; script?: string; program?: string } = {},
 ): Program {
-  const child = spawn(process.execPath, [options.script ?? main, ...args], {
+  const { program = process.execPath, script = main } = options;
+  const child = spawn(program, program === process.execPath ? [script, ...args] : [...args], {
     env: { ...environment, ...options.env },
     cwd: options.cwd,
     stdio: 'pipe',
