@@ -1,6 +1,7 @@
 /**
  * Runs every test file under uvu in one process, and fails unless every declared test of every file ran.
- * `node dist/test/run.js [pattern]` runs the files whose path contains the pattern.
+ * `node dist/test/run.js [pattern]` runs the files whose path contains the pattern; with `--interop` those of
+ * `test/interop`, which need other programs, and which are left out otherwise.
  */
 import { readdirSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
@@ -10,14 +11,16 @@ import { counts } from './support/counts.js';
 
 const compiled = fileURLToPath(new URL('.', import.meta.url));
 const sources = resolve(compiled, '../../test');
-const pattern = process.argv[2] ?? '';
+const args = process.argv.slice(2);
+const wantsInterop = args.includes('--interop');
+const pattern = args.find((arg) => !arg.startsWith('--')) ?? '';
 
 /** The test files below `directory`, without their extension, sorted. */
 function testFiles(directory: string, extension: string): string[] {
   return readdirSync(directory, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile() && entry.name.endsWith(`.test${extension}`))
     .map((entry) => relative(directory, join(entry.parentPath ?? entry.path, entry.name)).slice(0, -extension.length))
-    .filter((name) => !name.startsWith('interop'))
+    .filter((name) => name.startsWith('interop') === wantsInterop)
     .sort();
 }
 
@@ -56,6 +59,7 @@ process.on('exit', () => {
   if (missing !== 0) console.error(`${missing} of ${counts.declared} tests did not run`);
   if (counts.declared === 0) console.error('no test ran');
   const failed = counts.failed + missing + escaped.length;
-  console.log(`${counts.passed} passed, ${failed} failed`);
+  const skipped = wantsInterop ? `, ${counts.skipped} skipped` : '';
+  console.log(`${counts.passed} passed, ${failed} failed${skipped}`);
   process.exitCode = failed > 0 || counts.declared === 0 ? 1 : 0;
 });

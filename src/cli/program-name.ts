@@ -3,10 +3,15 @@
  */
 import { basename, relative } from 'node:path';
 
-/** Returns `mtls-ws` when it was started by that name, otherwise `node` and the path of the script. */
+/**
+ * Returns `mtls-ws` when it was started by that name, with `npx` before it when it was npm that found it; otherwise `node`
+ * and the path of the script.
+ */
 export function programName(): string {
   const script = process.argv[1]!;
-  return basename(script) === 'mtls-ws' ? 'mtls-ws' : `node ${quoted(relative(process.cwd(), script))}`;
+  if (basename(script) !== 'mtls-ws') return `node ${quoted(relative(process.cwd(), script))}`;
+  // npm's own variable for `npx` and `npm exec`: what they run need not be on the PATH.
+  return process.env.npm_command === 'exec' ? 'npx mtls-ws' : 'mtls-ws';
 }
 
 /** Returns a path as one word of a shell. */

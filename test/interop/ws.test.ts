@@ -1,0 +1,78 @@
+/** Both ways with `ws`, the most used WebSocket package for Node, of `bench/node_modules`. */
+import { type EventEmitter, once } from 'node:events';
+import * as https from 'node:https';
+import type { AddressInfo } from 'node:net';
+import * as assert from 'uvu/assert';
+import { files, start } from '../cli/program.js';
+import { expectEcho, expectLines, expectRefusal } from './echo.js';
+import { interopSuite, longBytes, longText, requireFromBench } from './tools.js';
+
+/** What is used of `ws` here. */
+interface WebSocket extends EventEmitter {
+  send(data: string | Buffer, options?: { binary?: boolean; fin?: boolean }): void;
+  ping(data: string): void;
+  close(code: number, reason: string): void;
+}
+
+interface Ws {
+  new (url: string, options: object): WebSocket;
+  readonly WebSocketServer: new (options: object) => EventEmitter;
+}
+
+const ws = interopSuite('ws');
+
+ws('echoes 300 kB of text and bytes through our server', ['ws'], async () => {
+  const WebSocket = requireFromBench('ws') as Ws;
+  const server = start(['serve', '--port', '0', ...files().server]);
+  try {
+    const [, port] = await server.match('stdout', /:(\d+)\n$/);
+    const { ca, client } = files().pki;
+    // Offers permessage-deflate, as it does by default; ours declines.
+    const socket = new WebSocket(`wss://localhost:${port}`, { ca: ca.cert, cert: client.cert, key: client.key });
+    await once(socket, 'open');
+    for (const message of [longText, longBytes, '', Buffer.alloc(0)]) {
+      const echoed = once(socket, 'message');
+      socket.send(message);
+      const [data, isBinary] = (await echoed) as [Buffer, boolean];
+      assert.is(isBinary, typeof message !== 'string');
+      assert.ok(data.equals(Buffer.from(message as string)));
+    }
+    const echoed = once(socket, 'message');
+    for (let start = 0; start < longBytes.length; start += 7_001) {
+      const end = start + 7_001;
+      socket.send(longBytes.subarray(start, end), { binary: true, fin: end >= longBytes.length });
+    }
+    assert.ok(((await echoed)[0] as Buffer).equals(longBytes));
+    const pong = once(socket, 'pong');
+    socket.ping('are you there?');
+    assert.is(String((await pong)[0]), 'are you there?');
+    const closed = once(socket, 'close');
+    socket.close(1000, 'done');
+    assert.is((await closed)[0], 1000);
+  } finally {
+    server.child.kill('SIGTERM');
+    assert.is((await server.outcome).stderr, '');
+  }
+});
+
+ws('echoes 300 kB of text and bytes to our client', ['ws'], async () => {
+  const { WebSocketServer } = requireFromBench('ws') as Ws;
+  const { ca, server } = files().pki;
+  const host = https.createServer({ ca: ca.cert, cert: server.cert, key: server.key, requestCert: true });
+  const peer = new WebSocketServer({ server: host, perMessageDeflate: true });
+  peer.on('connection', (socket: WebSocket) => {
+    socket.on('message', (data: Buffer, binary: boolean) => socket.send(data, { binary }));
+  });
+  await once(host.listen(0, '127.0.0.1'), 'listening');
+  try {
+    const url = `wss://localhost:${(host.address() as AddressInfo).port}`;
+    await expectEcho(url);
+    await expectLines(url);
+    await expectRefusal(url);
+  } finally {
+    host.closeAllConnections();
+    await new Promise((resolve) => host.close(resolve));
+  }
+});
+
+ws.run();
