@@ -66,7 +66,9 @@ const doors: Readonly<Record<string, readonly string[]>> = {
     'parseExtensions',
     'plainResponse',
     'refusalResponse',
+    'requestFault',
     'responseBodyLength',
+    'responseFault',
   ],
   './tls': [
     'Listener',

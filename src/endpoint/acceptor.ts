@@ -15,6 +15,7 @@ import {
   plainResponse,
   type RequestHead,
   refusalResponse,
+  requestFault,
 } from '../handshake/index.js';
 import { escapeText } from '../text.js';
 import { describeIdentity, type Refusal, type VerifiedPeer } from '../tls/index.js';
@@ -147,12 +148,15 @@ export class Acceptor {
     options: AcceptorOptions;
     connectionOptions: ResolvedConnectionOptions;
     events: AcceptorEvents;
-    unavailable: string | undefined;
+    unavailable: HandshakeError | undefined;
   } {
     const unavailable = this.#draining
-      ? 'the server is shutting down'
+      ? requestFault('server-draining', 'the server is shutting down')
       : this.connections.size >= this.#maxConnections
-        ? `${this.#maxConnections} connections are open, no more are allowed (maxConnections)`
+        ? requestFault(
+            'server-full',
+            `${this.connections.size} connections are open, no more are allowed (maxConnections)`,
+          )
         : undefined;
     return {
       options: this.#options,
@@ -192,10 +196,7 @@ class Opening {
     socket.on('error', ignore);
     incoming.onDeadline = () => {
       if (this.#answered) socket.destroy();
-      else
-        this.#refuse(
-          new HandshakeError('deadline', 'the opening handshake took too long (handshakeTimeout)', { httpStatus: 408 }),
-        );
+      else this.#refuse(requestFault('deadline', 'the opening handshake took longer than handshakeTimeout'));
     };
   }
 
@@ -219,7 +220,7 @@ class Opening {
       this.#incoming.established();
       socket.destroy();
       if (parser.receivedBytes > 0)
-        this.#report(new HandshakeError('cut', 'the client closed the connection within its request'));
+        this.#report(requestFault('cut', 'the client closed the connection within its request'));
     };
     const stop = (): void => {
       socket.off('data', onData);
@@ -243,7 +244,7 @@ class Opening {
       );
     }
     if (unavailable !== undefined) {
-      return this.#refuse(new HandshakeError('unavailable', unavailable, { httpStatus: 503 }));
+      return this.#refuse(unavailable);
     }
     const request: UpgradeRequest = {
       peer,
@@ -286,12 +287,7 @@ class Opening {
     if (this.#answered) return;
     const text = escapeText(cause instanceof Error ? cause.message : String(cause));
     this.#refuse(
-      new HandshakeError(
-        'handler-failed',
-        `the code that decides about requests failed: ${text}`,
-        { httpStatus: 500 },
-        { cause },
-      ),
+      requestFault('handler-failed', `the code that decides about requests failed: ${text}`, undefined, { cause }),
       'the server failed to decide about this request',
     );
   }
@@ -314,7 +310,7 @@ class Opening {
   #open(request: UpgradeRequest, key: string, rest: Buffer): void {
     const { options, connectionOptions, events, unavailable } = this.#acceptor.inside;
     if (unavailable !== undefined) {
-      return this.#refuse(new HandshakeError('unavailable', unavailable, { httpStatus: 503 }));
+      return this.#refuse(unavailable);
     }
     const { socket, peer, remoteAddress, remotePort } = this.#incoming;
     const protocol = negotiateProtocol(request.protocols, options.protocols ?? []);
@@ -342,9 +338,7 @@ class Opening {
     if (response === undefined) {
       this.#answer(
         refusalResponse(
-          new HandshakeError('upgrade-required', 'this is a WebSocket server: the request asks for no upgrade', {
-            httpStatus: 426,
-          }),
+          requestFault('upgrade-missing', 'this is a WebSocket server, and the request asks for no upgrade'),
         ),
       );
       return;

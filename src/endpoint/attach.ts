@@ -8,7 +8,7 @@ import type { Server as HttpsServer } from 'node:https';
 import type { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
 import { PeerIdentityError, UsageError } from '../errors.js';
-import { Fields, type RequestHead } from '../handshake/index.js';
+import { Fields, type RequestHead, refusalResponse, requestFault } from '../handshake/index.js';
 import { verifyPeer } from '../tls/index.js';
 import { Acceptor, type AcceptorOptions } from './acceptor.js';
 import type { Connection } from './connection.js';
@@ -62,7 +62,7 @@ export class AttachedServer extends EventEmitter<ServerEvents> {
       // Nobody else listens: an upgrade that nobody answers would stay open for ever.
       if (this.#server.listenerCount('upgrade') === 1) {
         socket.on('error', () => {});
-        socket.end('HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
+        socket.end(refusalResponse(requestFault('path-not-found', 'there is no WebSocket at this path')));
       }
       return;
     }

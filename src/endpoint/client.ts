@@ -7,7 +7,10 @@ import {
   type HeaderInput,
   HeadParser,
   type ResponseHead,
+  type ResponseVerdict,
   responseBodyLength,
+  responseFault,
+  type SentRequest,
 } from '../handshake/index.js';
 import { canonicalHost, escapeText } from '../text.js';
 import {
@@ -69,12 +72,8 @@ export async function connect(url: string | URL, options: ConnectOptions): Promi
 
   const attempt = new AbortController();
   const timer = setTimeout(() => {
-    attempt.abort(
-      new HandshakeError(
-        'deadline',
-        `no answer from ${escapeText(new URL(url).host)} within ${timeout} ms (handshakeTimeout)`,
-      ),
-    );
+    const where = escapeText(new URL(url).host);
+    attempt.abort(responseFault('deadline', `no answer from ${where} within ${timeout} ms, the handshakeTimeout`));
   }, timeout);
   const onAbort = (): void => attempt.abort(options.signal?.reason);
   if (options.signal?.aborted === true) onAbort();
@@ -94,18 +93,18 @@ export async function connect(url: string | URL, options: ConnectOptions): Promi
     socket.write(request.bytes);
     const remoteAddress = socket.remoteAddress ?? '';
     const remotePort = socket.remotePort ?? 0;
-    const { head, rest } = await readResponse(
+    const { verdict, head, rest } = await readResponse(
       socket,
+      request,
       attempt.signal,
       credentials.identity,
       trace === undefined ? undefined : (bytes) => trace(id, 'in', bytes),
     );
-    const verdict = examineResponse(head, request);
-    if (verdict.kind !== 'accepted') {
-      const error = verdict.kind === 'refused' ? verdict.error : undefined;
-      const body = error?.code === 'http-status' ? await readBody(socket, head, rest, attempt.signal) : '';
+    if (verdict.kind === 'refused') {
+      const { error } = verdict;
+      const body = error.code === 'http-status' ? await readBody(socket, head, rest, attempt.signal) : '';
       socket.destroy();
-      throw withBody(error ?? new HandshakeError('response-malformed', 'the server sent no final response'), body);
+      throw withBody(error, body);
     }
     return new Connection({
       id,
@@ -124,13 +123,24 @@ export async function connect(url: string | URL, options: ConnectOptions): Promi
   }
 }
 
-/** Reads response heads until one that is not 1xx, or 101. Leaves the socket paused, without listeners but for errors. */
+interface FinalResponse {
+  readonly verdict: Exclude<ResponseVerdict, { kind: 'interim' }>;
+  readonly head: ResponseHead;
+  /** Bytes that came behind the head. */
+  readonly rest: Buffer;
+}
+
+/** Interim responses (1xx) that may come before the final one. */
+const maxInterimResponses = 8;
+
+/** Reads response heads until the final one. Leaves the socket paused, without listeners but for errors. */
 function readResponse(
   socket: Duplex,
+  request: SentRequest,
   signal: AbortSignal,
   own: PeerIdentity,
   trace: ((bytes: Buffer) => void) | undefined,
-): Promise<{ head: ResponseHead; rest: Buffer }> {
+): Promise<FinalResponse> {
   return new Promise((resolve, reject) => {
     let parser = new HeadParser('response');
     let receivedBytes = 0;
@@ -157,45 +167,35 @@ function readResponse(
       while (position < chunk.length) {
         position += parser.push(chunk, position);
         if (parser.error !== undefined) return fail(parser.error);
-        const head = parser.head as ResponseHead | undefined;
+        const { head } = parser;
         if (head === undefined) return;
-        if (head.status >= 100 && head.status < 200 && head.status !== 101) {
-          // RFC 9110 §15.2: interim responses may come before the final one; not without end.
-          if (++interim > 8)
+        const verdict = examineResponse(head, request);
+        if (verdict.kind === 'interim') {
+          if (++interim > maxInterimResponses) {
             return fail(
-              new HandshakeError('response-malformed', 'more than 8 interim responses came (RFC 9110 §15.2)'),
+              responseFault('too-many-interim-responses', `more than ${maxInterimResponses} interim responses came`),
             );
+          }
           parser = new HeadParser('response');
           continue;
         }
         stop();
         socket.pause();
-        return resolve({ head, rest: chunk.subarray(position) });
+        return resolve({ verdict, head, rest: chunk.subarray(position) });
       }
     };
     const onEnd = (): void => {
       if (receivedBytes === 0) fail(explainSilence(own));
-      else
-        fail(
-          new HandshakeError(
-            'cut',
-            `the server closed the connection within its response, after ${receivedBytes} bytes`,
-          ),
-        );
+      else fail(responseFault('cut', `the server closed the connection after ${receivedBytes} bytes of its response`));
     };
     const onError = (error: NodeJS.ErrnoException): void => {
       const refusal = explainAlert(error, own);
       if (refusal !== undefined) return fail(refusal);
-      if (receivedBytes === 0 && (error.code === 'ECONNRESET' || error.code === 'EPIPE'))
-        return fail(explainSilence(own, error));
-      fail(
-        new HandshakeError(
-          'cut',
-          `the connection broke before the server had answered (${error.code ?? escapeText(error.message)})`,
-          {},
-          { cause: error },
-        ),
-      );
+      const isCut = error.code === 'ECONNRESET' || error.code === 'EPIPE';
+      if (receivedBytes === 0 && isCut) return fail(explainSilence(own, error));
+      const what = error.code ?? escapeText(error.message);
+      const text = `the connection broke before the server had answered: ${what}`;
+      fail(responseFault('cut', text, undefined, undefined, { cause: error }));
     };
     if (signal.aborted) return fail(signal.reason);
     signal.addEventListener('abort', onAbort);

@@ -2,7 +2,7 @@
 import { Buffer } from 'node:buffer';
 import { type HandshakeError, UsageError } from '../errors.js';
 import { escapeText } from '../text.js';
-import { responseFault, shown } from './errors.js';
+import { type HandshakeFaultCode, responseFault, shown } from './errors.js';
 import type { ExtensionOffer } from './extension.js';
 import { isFieldValue, listHas } from './grammar.js';
 import type { ResponseHead } from './http-head.js';
@@ -134,13 +134,11 @@ function findFault(head: ResponseHead, request: SentRequest): HandshakeError | u
     return wrong('connection-wrong', 'Connection', connection, 'without Upgrade');
   }
   const accepts = fields.getAll('Sec-WebSocket-Accept');
-  if (accepts.length !== 1 || accepts[0] !== acceptFor(request.key)) {
-    return wrong(
-      'accept-wrong',
-      'Sec-WebSocket-Accept',
-      fields.get('Sec-WebSocket-Accept'),
-      'not the answer to our key',
-    );
+  const accept = fields.get('Sec-WebSocket-Accept');
+  if (accept === undefined) return wrong('accept-missing', 'Sec-WebSocket-Accept', accept, '');
+  if (accepts.length > 1) return wrong('accept-repeated', 'Sec-WebSocket-Accept', accept, 'but may come once only');
+  if (accept !== acceptFor(request.key)) {
+    return wrong('accept-wrong', 'Sec-WebSocket-Accept', accept, 'not the answer to our key');
   }
   const protocols = fields.getAll('Sec-WebSocket-Protocol');
   if (protocols.length > 1 || (protocols.length === 1 && !request.protocols.includes(protocols[0]!))) {
@@ -154,12 +152,7 @@ function findFault(head: ResponseHead, request: SentRequest): HandshakeError | u
   return undefined;
 }
 
-function wrong(
-  code: 'upgrade-wrong' | 'connection-wrong' | 'accept-wrong' | 'protocol-not-offered' | 'extension-not-offered',
-  field: string,
-  value: string | undefined,
-  fault: string,
-): HandshakeError {
+function wrong(code: HandshakeFaultCode, field: string, value: string | undefined, fault: string): HandshakeError {
   const text =
     value === undefined ? `the response has no ${field}` : `${field} of the response is ${shown(value)}, ${fault}`;
   return responseFault(code, text, value);

@@ -213,6 +213,7 @@ export class HeadParser<Kind extends keyof Heads> {
         return this.#stepFieldStart(byte);
       case 'field-name':
         // RFC 9112 §5.1: no space before the colon; a server MUST answer such a request with 400.
+        if (byte === space || byte === tab) return this.#unexpected('field-name-spaced', byte, 'a field name');
         if (byte !== colon) return this.#unexpected('field-malformed', byte, 'a field name');
         this.#name = this.#take();
         this.#place = 'field-value';
@@ -271,7 +272,7 @@ export class HeadParser<Kind extends keyof Heads> {
     if (byte === space || byte === tab) {
       // RFC 9112 §5.2: a server MUST refuse or unfold. Deliberately: a client refuses too, though it is told to unfold:
       // no field of an opening handshake is long enough to be folded.
-      return this.#fail('field-malformed', 'a field is folded over two lines');
+      return this.#fail('field-folded', 'a field is folded over two lines');
     }
     if (!isTokenCharacter(byte)) return this.#unexpected('field-malformed', byte, 'a field name');
     if (this.#fields.size >= this.#limits.maxFields) {

@@ -7,7 +7,13 @@ export {
   responseBodyLength,
   type SentRequest,
 } from './client.js';
-export { type HandshakeFaultCode, handshakeFaults } from './errors.js';
+export {
+  type HandshakeFault,
+  type HandshakeFaultCode,
+  handshakeFaults,
+  requestFault,
+  responseFault,
+} from './errors.js';
 export { type ExtensionOffer, parseExtensions } from './extension.js';
 export { Fields } from './fields.js';
 export {

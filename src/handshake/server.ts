@@ -1,6 +1,6 @@
 /** What a server demands of an opening handshake (RFC 6455 §4.2.1), each rule with its own code and status. */
 import type { HandshakeError } from '../errors.js';
-import { requestFault, shown } from './errors.js';
+import { type HandshakeFaultCode, requestFault, shown } from './errors.js';
 import { type ExtensionOffer, parseExtensions } from './extension.js';
 import type { Fields } from './fields.js';
 import { listHas, parseTokenList } from './grammar.js';
@@ -99,36 +99,39 @@ function findFault({ method, fields }: RequestHead): HandshakeError | undefined 
     );
   }
   const connection = fields.get('Connection');
-  const options = parseTokenList(connection ?? '');
-  if (options === undefined || !options.some((option) => option.toLowerCase() === 'upgrade')) {
-    return requestFault(
-      'connection-malformed',
-      connection === undefined
-        ? 'Connection: Upgrade is missing'
-        : `Connection ${shown(connection)} does not say Upgrade`,
-      connection,
-    );
+  if (connection === undefined) return requestFault('connection-missing', 'Connection: Upgrade is missing');
+  if (!parseTokenList(connection)?.some((option) => option.toLowerCase() === 'upgrade')) {
+    return requestFault('connection-malformed', `Connection ${shown(connection)} does not say Upgrade`, connection);
   }
-  const versions = fields.getAll('Sec-WebSocket-Version');
-  if (versions.length !== 1) {
-    return requestFault(
-      'websocket-version-missing',
-      `there are ${versions.length} fields Sec-WebSocket-Version, not one`,
-    );
-  }
-  if (versions[0] !== webSocketVersion) {
-    const version = versions[0]!;
+  const version = exactlyOne(
+    fields,
+    'Sec-WebSocket-Version',
+    'websocket-version-missing',
+    'websocket-version-repeated',
+  );
+  if (typeof version !== 'string') return version;
+  if (version !== webSocketVersion) {
     return requestFault('websocket-version-unsupported', `Sec-WebSocket-Version is ${shown(version)}, not 13`, version);
   }
-  const keys = fields.getAll('Sec-WebSocket-Key');
-  if (keys.length !== 1 || !isKey(keys[0]!)) {
-    const text =
-      keys.length === 1
-        ? `Sec-WebSocket-Key ${shown(keys[0]!)} is not 16 bytes in base64`
-        : `there are ${keys.length} fields Sec-WebSocket-Key, not one`;
-    return requestFault('key-malformed', text, keys[0]);
+  const key = exactlyOne(fields, 'Sec-WebSocket-Key', 'key-missing', 'key-repeated');
+  if (typeof key !== 'string') return key;
+  if (!isKey(key)) {
+    return requestFault('key-malformed', `Sec-WebSocket-Key ${shown(key)} is not 16 bytes in base64`, key);
   }
   return undefined;
+}
+
+/** Returns the value of a field that must be there exactly once, or why there is none. */
+function exactlyOne(
+  fields: Fields,
+  name: string,
+  missing: HandshakeFaultCode,
+  repeated: HandshakeFaultCode,
+): string | HandshakeError {
+  const values = fields.getAll(name);
+  if (values.length === 1) return values[0]!;
+  if (values.length === 0) return requestFault(missing, `${name} is missing`);
+  return requestFault(repeated, `there are ${values.length} fields ${name}, not one`, values.join(', '));
 }
 
 /** RFC 6455 §4.2.1, point 3. */
@@ -139,14 +142,11 @@ function saysWebSocket(fields: Fields): boolean {
 /** Checks target and `Host` (RFC 9112 §3.2), and returns the path and the host. */
 function examineTarget(head: RequestHead, policy: ServerPolicy): HandshakeError | { path: string; host: Authority } {
   const { target, fields } = head;
-  const hosts = fields.getAll('Host');
   // RFC 9112 §3.2: a server MUST answer 400 where Host is missing, not lawful, or there are two.
-  const host = hosts.length === 1 ? parseAuthority(hosts[0]!, 443) : undefined;
-  if (host === undefined) {
-    const text =
-      hosts.length === 1 ? `Host ${shown(hosts[0]!)} is no host` : `there are ${hosts.length} fields Host, not one`;
-    return requestFault('host-malformed', text, hosts[0]);
-  }
+  const named = exactlyOne(fields, 'Host', 'host-missing', 'host-repeated');
+  if (typeof named !== 'string') return named;
+  const host = parseAuthority(named, 443);
+  if (host === undefined) return requestFault('host-malformed', `Host ${shown(named)} is no host`, named);
   let path = target;
   if (!target.startsWith('/')) {
     // RFC 9112 §3.2.2: a server MUST accept the absolute form.
@@ -173,7 +173,7 @@ function examineTarget(head: RequestHead, policy: ServerPolicy): HandshakeError 
     return requestFault(
       'host-misdirected',
       `Host is ${shown(host.host)}, but the TLS handshake asked for ${shown(policy.serverName)}`,
-      hosts[0],
+      named,
     );
   }
   return { path, host };

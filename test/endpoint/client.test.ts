@@ -66,10 +66,10 @@ const faults: ReadonlyArray<readonly [what: string, answer: (accept: string) => 
   [
     'no Accept',
     () => 'HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n',
-    'accept-wrong',
+    'accept-missing',
   ],
   ['a wrong Accept', () => switching('s3pPLMBiTxaQ9kYGzzhZRbK+xOo='), 'accept-wrong'],
-  ['two Accepts', (accept) => switching(accept, [`Sec-WebSocket-Accept: ${accept}`]), 'accept-wrong'],
+  ['two Accepts', (accept) => switching(accept, [`Sec-WebSocket-Accept: ${accept}`]), 'accept-repeated'],
   [
     'a subprotocol that was not offered',
     (accept) => switching(accept, ['Sec-WebSocket-Protocol: chat']),
@@ -85,7 +85,7 @@ const faults: ReadonlyArray<readonly [what: string, answer: (accept: string) => 
   ['something that is no HTTP', () => 'SSH-2.0-OpenSSH_9.2\r\n', 'status-line-malformed'],
   ['HTTP/1.0', () => 'HTTP/1.0 200 OK\r\n\r\n', 'version-unsupported'],
   ['a head without end (T16)', () => `HTTP/1.1 101 Switching Protocols\r\nX: ${'x'.repeat(20_000)}`, 'head-too-large'],
-  ['1xx without end', () => 'HTTP/1.1 103 Early Hints\r\n\r\n'.repeat(50), 'response-malformed'],
+  ['1xx without end', () => 'HTTP/1.1 103 Early Hints\r\n\r\n'.repeat(50), 'too-many-interim-responses'],
 ];
 for (const [what, answer, code] of faults) {
   opening(`fails on ${what} (T19)`, async () => {

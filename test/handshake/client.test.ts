@@ -212,12 +212,12 @@ responses('are refused without Connection: Upgrade', () => {
 responses('are refused with a wrong, a missing and two Accept (T19)', () => {
   const right = acceptFor(key);
   const field = 'Sec-WebSocket-Accept';
-  assert.match(refuses({ [field]: undefined }, 'accept-wrong', field).message, `has no ${field}`);
+  assert.match(refuses({ [field]: undefined }, 'accept-missing', field).message, `has no ${field}`);
   for (const value of ['', 'x', key, right.toLowerCase(), right.slice(0, -1), `${right}=`, `${right}, ${right}`]) {
     assert.is(refuses({ [field]: value }, 'accept-wrong', field).value, value);
   }
-  refuses({ [field]: [right, right] }, 'accept-wrong', field);
-  refuses({ [field]: [right, 'x'] }, 'accept-wrong', field);
+  refuses({ [field]: [right, right] }, 'accept-repeated', field);
+  refuses({ [field]: [right, 'x'] }, 'accept-repeated', field);
 });
 
 responses('are refused with a subprotocol that was not offered (T19)', () => {

@@ -126,7 +126,7 @@ plain('are told from upgrades, whatever their method', () => {
 
 plain('must have a lawful target and host too', () => {
   const none = { Upgrade: undefined, 'Sec-WebSocket-Key': undefined };
-  refuses({ fields: { ...none, Host: undefined } }, 'host-malformed', 400);
+  refuses({ fields: { ...none, Host: undefined } }, 'host-missing', 400);
   refuses({ target: '*', fields: none }, 'target-malformed', 400);
 });
 
@@ -161,8 +161,8 @@ refusals('answers a body with 400 (T18)', () => {
 });
 
 refusals('answers no Host, two, and what is no host with 400 (T18)', () => {
-  assert.match(refuses({ fields: { Host: undefined } }, 'host-malformed', 400).message, 'there are 0 fields Host');
-  refuses({ fields: { Host: ['a.example', 'a.example'] } }, 'host-malformed', 400);
+  assert.match(refuses({ fields: { Host: undefined } }, 'host-missing', 400).message, 'Host is missing');
+  refuses({ fields: { Host: ['a.example', 'a.example'] } }, 'host-repeated', 400);
   for (const host of ['', 'u@a', 'a b', 'a/b', 'a, b', '::1', 'a:99999', 'a:-1', '\xe9']) {
     assert.is(refuses({ fields: { Host: host } }, 'host-malformed', 400).field, 'Host');
   }
@@ -200,7 +200,7 @@ refusals('answers a key without Upgrade: websocket with 426', () => {
 });
 
 refusals('answers a Connection without Upgrade with 400', () => {
-  assert.match(refuses({ fields: { Connection: undefined } }, 'connection-malformed', 400).message, 'missing');
+  assert.match(refuses({ fields: { Connection: undefined } }, 'connection-missing', 400).message, 'missing');
   for (const value of ['keep-alive', '', 'Upgrade/1', 'Up grade', 'Upgrade, "x"']) {
     assert.is(refuses({ fields: { Connection: value } }, 'connection-malformed', 400).value, value);
   }
@@ -208,7 +208,7 @@ refusals('answers a Connection without Upgrade with 400', () => {
 
 refusals('answers no version, or two, with 400', () => {
   refuses({ fields: { 'Sec-WebSocket-Version': undefined } }, 'websocket-version-missing', 400);
-  refuses({ fields: { 'Sec-WebSocket-Version': ['13', '13'] } }, 'websocket-version-missing', 400);
+  refuses({ fields: { 'Sec-WebSocket-Version': ['13', '13'] } }, 'websocket-version-repeated', 400);
 });
 
 refusals('answers another version than 13 with 426 (T18)', () => {
@@ -220,8 +220,8 @@ refusals('answers another version than 13 with 426 (T18)', () => {
 });
 
 refusals('answers no key, two keys, and what is no key with 400 (T18)', () => {
-  refuses({ fields: { 'Sec-WebSocket-Key': undefined } }, 'key-malformed', 400);
-  refuses({ fields: { 'Sec-WebSocket-Key': [key, key] } }, 'key-malformed', 400);
+  refuses({ fields: { 'Sec-WebSocket-Key': undefined } }, 'key-missing', 400);
+  refuses({ fields: { 'Sec-WebSocket-Key': [key, key] } }, 'key-repeated', 400);
   for (const value of ['', 'x', `${key}=`, `${key}, ${key}`, 'dGhlIHNhbXBsZSBub25jZR==']) {
     assert.is(refuses({ fields: { 'Sec-WebSocket-Key': value } }, 'key-malformed', 400).value, value);
   }
