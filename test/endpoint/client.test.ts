@@ -83,7 +83,7 @@ const faults: ReadonlyArray<readonly [what: string, answer: (accept: string) => 
   ['no Upgrade', (accept) => switching(accept).replace('Upgrade: websocket\r\n', ''), 'upgrade-wrong'],
   ['no Connection', (accept) => switching(accept).replace('Connection: Upgrade\r\n', ''), 'connection-wrong'],
   ['something that is no HTTP', () => 'SSH-2.0-OpenSSH_9.2\r\n', 'status-line-malformed'],
-  ['HTTP/1.0', () => 'HTTP/1.0 200 OK\r\n\r\n', 'version-unsupported'],
+  ['an upgrade in HTTP/1.0', (accept) => switching(accept).replace('HTTP/1.1', 'HTTP/1.0'), 'version-unsupported'],
   ['a head without end (T16)', () => `HTTP/1.1 101 Switching Protocols\r\nX: ${'x'.repeat(20_000)}`, 'head-too-large'],
   ['1xx without end', () => 'HTTP/1.1 103 Early Hints\r\n\r\n'.repeat(50), 'too-many-interim-responses'],
 ];
