@@ -212,7 +212,7 @@ class Opening {
       // Frames may follow in the same packet: they are held until the 101 is on its way (T7).
       socket.pause();
       if (parser.error !== undefined) this.#refuse(parser.error);
-      else this.examine(parser.head as RequestHead, chunk.subarray(consumed));
+      else this.examine(parser.head!, chunk.subarray(consumed));
     };
     const onEnd = (): void => {
       stop();
@@ -339,6 +339,7 @@ class Opening {
       this.#answer(
         refusalResponse(
           requestFault('upgrade-missing', 'this is a WebSocket server, and the request asks for no upgrade'),
+          { method: request.method },
         ),
       );
       return;

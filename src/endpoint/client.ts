@@ -45,6 +45,9 @@ export interface ConnectOptions extends CredentialInput, ConnectionOptions {
 /** A refusal's body is kept up to this many bytes, in the error's message up to much less. */
 const maxBodyBytes = 16 * 1024;
 
+/** Milliseconds that the body of a refusal is waited for: it explains, and what it explains is known already. */
+const bodyDeadline = 1_000;
+
 /** The most of a refusal's body that goes into a message, in characters. */
 const maxShownBody = 200;
 
@@ -214,6 +217,7 @@ function readBody(socket: Duplex, head: ResponseHead, rest: Buffer, signal: Abor
     const chunks: Buffer[] = [rest];
     let size = rest.length;
     const done = (): void => {
+      clearTimeout(timer);
       socket.off('data', onData);
       signal.removeEventListener('abort', done);
       resolve(Buffer.concat(chunks).subarray(0, length).toString('utf8'));
@@ -223,6 +227,7 @@ function readBody(socket: Duplex, head: ResponseHead, rest: Buffer, signal: Abor
       size += chunk.length;
       if (size >= length) done();
     };
+    const timer = setTimeout(done, bodyDeadline);
     if (size >= length || socket.destroyed || signal.aborted) return done();
     signal.addEventListener('abort', done);
     socket.on('data', onData);
