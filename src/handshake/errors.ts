@@ -100,7 +100,7 @@ export const handshakeFaults: Readonly<Record<HandshakeFaultCode, HandshakeFault
   'upgrade-wrong': { status: undefined, section: 'RFC 6455 §4.1', field: 'Upgrade' },
   'connection-wrong': { status: undefined, section: 'RFC 6455 §4.1', field: 'Connection' },
   'accept-missing': { status: undefined, section: 'RFC 6455 §4.1', field: 'Sec-WebSocket-Accept' },
-  'accept-repeated': { status: undefined, section: 'RFC 6455 §11.3.3', field: 'Sec-WebSocket-Accept' },
+  'accept-repeated': { status: undefined, section: 'RFC 6455 §4.1', field: 'Sec-WebSocket-Accept' },
   'accept-wrong': { status: undefined, section: 'RFC 6455 §4.1', field: 'Sec-WebSocket-Accept' },
   'protocol-not-offered': { status: undefined, section: 'RFC 6455 §4.1', field: 'Sec-WebSocket-Protocol' },
   'extension-not-offered': { status: undefined, section: 'RFC 6455 §4.1', field: 'Sec-WebSocket-Extensions' },
