@@ -44,6 +44,8 @@ export const credentialFaults = {
 /** Credentials that were checked as a whole. */
 export interface Credentials {
   readonly ca: readonly string[];
+  /** The certificates of `ca`. */
+  readonly anchors: readonly X509Certificate[];
   readonly cert: string;
   readonly key: string;
   readonly passphrase: string | undefined;
@@ -89,7 +91,7 @@ function toPem(blocks: readonly PemBlock[]): string {
 }
 
 /** Reads the trust anchors: at least one, and CA certificates all of them. */
-function readAuthorities(input: unknown): string[] {
+function readAuthorities(input: unknown): Pick<Credentials, 'ca' | 'anchors'> {
   const entries: unknown[] = Array.isArray(input) ? input : input === undefined || input === null ? [] : [input];
   if (entries.length === 0) throw fault('ca', 'credential-missing', credentialFaults['credential-missing']);
   const blocks: PemBlock[] = [];
@@ -108,7 +110,7 @@ function readAuthorities(input: unknown): string[] {
       throw fault('ca', 'not-a-ca', `${which} (subject ${certificate.subject.text}) ${credentialFaults['not-a-ca']}`);
     }
   }
-  return [toPem(blocks)];
+  return { ca: [toPem(blocks)], anchors: blocks.map(({ der }) => new X509Certificate(der)) };
 }
 
 function parse(option: 'ca' | 'cert', der: Buffer, which: string): ReturnType<typeof parseCertificate> {
@@ -150,10 +152,11 @@ export function loadCredentials(input: CredentialInput): Credentials {
   if (passphrase !== undefined && typeof passphrase !== 'string') {
     throw fault('passphrase', 'option-not-a-string', 'must be a string');
   }
-  const ca = readAuthorities(input.ca);
+  const { ca, anchors } = readAuthorities(input.ca);
   const certInput = present('cert', input.cert);
   const keyInput = present('key', input.key);
-  const chain = reading('cert', () => readPemCertificates(certInput)).map(({ der }) => der);
+  const blocks = reading('cert', () => readPemCertificates(certInput));
+  const chain = blocks.map(({ der }) => der);
   for (const [index, der] of chain.entries())
     parse('cert', der, index === 0 ? 'the certificate' : `intermediate ${index}`);
   const { pem: key, key: privateKey } = readKey(keyInput, passphrase);
@@ -171,8 +174,15 @@ export function loadCredentials(input: CredentialInput): Credentials {
       `${credentialFaults['key-of-another-certificate']} (subject ${identity.subject.text})`,
     );
   }
-  const cert = toPem(reading('cert', () => readPemCertificates(certInput)));
-  const credentials: Credentials = Object.freeze({ ca, cert, key, passphrase, minVersion, identity });
+  const credentials: Credentials = Object.freeze({
+    ca,
+    anchors,
+    cert: toPem(blocks),
+    key,
+    passphrase,
+    minVersion,
+    identity,
+  });
   try {
     tls.createSecureContext(tlsOptions(credentials));
   } catch (error) {

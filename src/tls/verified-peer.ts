@@ -8,7 +8,7 @@ import type { TLSSocket } from 'node:tls';
 import { PeerIdentityError } from '../errors.js';
 import { canonicalHost, escapeText } from '../text.js';
 import type { DistinguishedName } from './distinguished-name.js';
-import { type IdentityCode, identityFaults } from './errors.js';
+import { codeOfVerification, type IdentityCode, identityFaults } from './errors.js';
 import { type CertificateSummary, describeIdentity, identityFromChain, type PeerIdentity } from './identity.js';
 import type { SubjectAltNames } from './san.js';
 import { matchServerName } from './server-name.js';
@@ -50,6 +50,7 @@ export class VerifiedPeer implements PeerIdentity {
   readonly fingerprint256: string;
   readonly publicKeySha256: string;
   readonly extendedKeyUsage: readonly string[] | undefined;
+  /** Leaf first, each certificate signed by the next, up to the trusted CA. What else the peer presented is not in it. */
   readonly chain: readonly CertificateSummary[];
   readonly der: Buffer;
   readonly tls: TlsParameters;
@@ -86,6 +87,11 @@ const purposes = { server: '1.3.6.1.5.5.7.3.1', client: '1.3.6.1.5.5.7.3.2' } as
 export interface GatePolicy {
   /** Which end the peer is. */
   readonly peerRole: 'client' | 'server';
+  /**
+   * The CAs that the chain was verified against. Default: none, and the `chain` of the verified peer is its leaf alone,
+   * because the rest cannot be proved.
+   */
+  readonly anchors?: readonly X509Certificate[];
   /** The host that a server must have in its certificate; `undefined` for a client. */
   readonly host?: string;
   /** Refuses client certificates without `clientAuth`. Default `false`: many recipes make certificates without it (M11). */
@@ -111,13 +117,36 @@ export function identityError(
   );
 }
 
-/** Reads the chain of certificates, leaf first, at most one more than is allowed. */
-function readChain(leaf: X509Certificate): Buffer[] {
-  const chain = [leaf.raw];
-  let issuer = leaf.issuerCertificate;
-  while (issuer !== undefined && chain.length <= maxChainLength && !issuer.raw.equals(chain[chain.length - 1]!)) {
-    chain.push(issuer.raw);
-    issuer = issuer.issuerCertificate;
+/** Returns what the peer presented, leaf first, at most one more than is allowed. Node links it in the order of the peer's choice. */
+function readPresented(leaf: X509Certificate): X509Certificate[] {
+  const presented = [leaf];
+  let next = leaf.issuerCertificate;
+  while (next !== undefined && presented.length <= maxChainLength) {
+    presented.push(next);
+    next = next.issuerCertificate;
+  }
+  return presented;
+}
+
+/**
+ * Returns the chain from the leaf to a trust anchor, each certificate signed by the next. Behind its leaf a peer may
+ * present whatever it likes, names of other issuers included: what does not lead to an anchor is left out. When no
+ * anchor is known or reached, the leaf alone is returned.
+ */
+function provenChain(presented: readonly X509Certificate[], anchors: readonly X509Certificate[]): X509Certificate[] {
+  const [leaf, ...behind] = presented as [X509Certificate, ...X509Certificate[]];
+  const chain = [leaf];
+  let tip = leaf;
+  while (!anchors.some(({ raw }) => raw.equals(tip.raw))) {
+    const subject = tip;
+    const issued = (issuer: X509Certificate): boolean =>
+      subject.checkIssued(issuer) && subject.verify(issuer.publicKey);
+    const anchor = anchors.find(issued);
+    if (anchor !== undefined) return [...chain, anchor];
+    const index = behind.findIndex(issued);
+    if (index < 0) return [leaf];
+    tip = behind.splice(index, 1)[0]!;
+    chain.push(tip);
   }
   return chain;
 }
@@ -133,15 +162,21 @@ export function verifyPeer(socket: TLSSocket, policy: GatePolicy): VerifiedPeer 
     const leaf = socket.getPeerX509Certificate();
     // An authorized session need not have a certificate (M3): none is a refusal of its own.
     if (leaf === undefined) return identityError('certificate-missing', whose, undefined);
-    const chain = readChain(leaf);
-    if (chain.length > maxChainLength) return identityError('certificate-chain-too-long', whose, undefined);
-    const parsed = identityFromChain(chain);
+    const presented = readPresented(leaf);
+    if (presented.length > maxChainLength) {
+      return identityError('certificate-chain-too-long', whose, identityFromChain([leaf.raw]), {
+        detail: `at most ${maxChainLength} certificates`,
+      });
+    }
+    const chain = provenChain(presented, policy.anchors ?? []);
+    const parsed = identityFromChain(chain.map(({ raw }) => raw));
     identity = parsed;
     const fault = (code: IdentityCode, detail?: string, expected?: string) =>
       identityError(code, whose, parsed, { detail, expected });
 
     if (socket.authorized !== true) {
-      return fault('certificate-untrusted', escapeText(String(socket.authorizationError ?? 'not authorized')));
+      const reason = String(socket.authorizationError ?? 'not authorized');
+      return fault(codeOfVerification(reason), escapeText(reason));
     }
     if (socket.isSessionReused()) return fault('session-resumed');
     const bits = leaf.publicKey.asymmetricKeyDetails?.modulusLength;
