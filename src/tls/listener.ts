@@ -12,7 +12,8 @@ import * as tls from 'node:tls';
 import { HandshakeError, LimitExceededError, type MtlsWsError, PeerIdentityError } from '../errors.js';
 import type { Credentials } from './credentials.js';
 import { serverSecureOptions, tlsOptions } from './defaults.js';
-import { describeIdentity, identityFromChain, type PeerIdentity } from './identity.js';
+import { describeIdentity, type PeerIdentity } from './identity.js';
+import { watchRefused } from './presented.js';
 import { explainFailedAccept } from './refusal.js';
 import { type VerifiedPeer, verifyPeer } from './verified-peer.js';
 
@@ -57,7 +58,10 @@ class Pending {
   readonly remotePort: number;
   readonly localPort: number;
   timer: NodeJS.Timeout | undefined;
-  secured = false;
+  /** Whether its `TLSSocket` is known. */
+  watched = false;
+  /** Whether it is over: let in, refused, or gone. Only the first of these is told. */
+  settled = false;
   onDeadline: (() => void) | undefined;
   /** What the client presented, seen before verification destroys the socket. */
   presented: PeerIdentity | undefined;
@@ -77,7 +81,9 @@ export class Listener {
   readonly #net: net.Server;
   /** Every raw socket that is open, whatever became of it: `tls.Server` does not count injected ones. */
   readonly #sockets = new Set<Duplex>();
-  readonly #pending = new Map<Duplex, Pending>();
+  /** Those between accept and `established`. */
+  readonly #pending = new Set<Pending>();
+  readonly #byRaw = new WeakMap<Duplex, Pending>();
   #closed = false;
 
   constructor(options: ListenerOptions) {
@@ -92,8 +98,8 @@ export class Listener {
       secureOptions: serverSecureOptions,
       requestCert: true,
       rejectUnauthorized: true,
-      // Our own deadline destroys the socket; this event of Node's alone would not.
-      handshakeTimeout: this.#options.handshakeTimeout,
+      // Our own deadline destroys the socket. Node's would only report it, and must not come first.
+      handshakeTimeout: 2 ** 31 - 1,
     });
     server.on('secureConnection', (socket) => this.#onSecure(socket, pendingOf(socket)));
     server.on('tlsClientError', (error, socket) => this.#onFailure(error, socket, pendingOf(socket)));
@@ -142,7 +148,7 @@ export class Listener {
     raw.on('error', () => {
       // Whatever breaks below TLS shows above it as a close; unhandled it would end the process.
     });
-    if (this.#closed) {
+    if (this.#closed || raw.destroyed) {
       raw.destroy();
       return;
     }
@@ -165,10 +171,13 @@ export class Listener {
       return;
     }
     this.#sockets.add(raw);
-    this.#pending.set(raw, pending);
+    this.#pending.add(pending);
+    this.#byRaw.set(raw, pending);
     raw.once('close', () => {
       this.#sockets.delete(raw);
-      this.#settle(pending);
+      // The failure of its TLS handshake is reported after this.
+      clearTimeout(pending.timer);
+      this.#pending.delete(pending);
     });
     pending.timer = setTimeout(() => this.#onDeadline(pending), this.#options.handshakeTimeout);
     if (head !== undefined && head.length > 0) raw.unshift(head);
@@ -178,8 +187,9 @@ export class Listener {
   }
 
   #settle(pending: Pending): void {
+    pending.settled = true;
     clearTimeout(pending.timer);
-    this.#pending.delete(pending.raw);
+    this.#pending.delete(pending);
   }
 
   #refuse(pending: Pending | undefined, error: MtlsWsError): void {
@@ -207,62 +217,56 @@ export class Listener {
     );
   }
 
-  /**
-   * Finds what is known of the network socket under a `TLSSocket`. Node keeps that in `_parent`, which it does not
-   * document; without it the address tells, while there is one.
-   */
+  /** What is known of the socket under a `TLSSocket`. */
   #pendingOf(socket: tls.TLSSocket): Pending | undefined {
-    const parent = (socket as { _parent?: Duplex })._parent;
-    if (parent != null) return this.#pending.get(parent);
-    for (const pending of this.#pending.values()) {
-      if (pending.remotePort === socket.remotePort && pending.remoteAddress === socket.remoteAddress) return pending;
+    // Node keeps the raw socket in `_parent`, or, when it is no `net.Socket`, in that one's `stream`. It documents neither.
+    const parent = (socket as { _parent?: Duplex & { stream?: Duplex } })._parent;
+    const known = parent === undefined ? undefined : this.#byRaw.get(parent.stream ?? parent);
+    if (known !== undefined) return known;
+    // Without them a socket from the network is known by its address. Another kind is not let in.
+    for (const pending of this.#pending) {
+      const { remoteAddress, remotePort } = pending;
+      if (remotePort !== 0 && remotePort === socket.remotePort && remoteAddress === socket.remoteAddress)
+        return pending;
     }
     return undefined;
   }
 
-  #watchCertificate(socket: tls.TLSSocket, pending: Pending | undefined): void {
-    if (pending === undefined || pending.secured) return;
-    pending.secured = true;
-    // `secure` comes before Node judges the certificate. It is not documented: without it a refusal says less.
-    socket.prependOnceListener('secure', () => {
-      if ((socket as { _handle?: { verifyError?(): unknown } })._handle?.verifyError?.() == null) return;
-      try {
-        const leaf = socket.getPeerX509Certificate();
-        if (leaf !== undefined) pending.presented = identityFromChain([leaf.raw]);
-      } catch {
-        // A certificate that cannot be read is not shown; it is refused all the same.
-      }
+  #watchCertificate(socket: tls.TLSSocket): void {
+    const pending = this.#pendingOf(socket);
+    if (pending === undefined || pending.watched) return;
+    pending.watched = true;
+    watchRefused(socket, (presented) => {
+      pending.presented = presented;
     });
   }
 
-  #onFailure(error: Error, socket: tls.TLSSocket, pending: Pending | undefined): void {
+  #onFailure(error: Error, socket: tls.TLSSocket): void {
+    const pending = this.#pendingOf(socket);
+    const { authorizationError } = socket;
+    socket.destroy();
+    if (pending?.settled === true) return;
     if (pending !== undefined) {
-      // A deadline that destroyed the socket has been told already.
-      if (!this.#pending.has(pending.raw)) return;
       this.#settle(pending);
       pending.raw.destroy();
     }
-    socket.destroy();
-    this.#refuse(
-      pending,
-      explainFailedAccept({
-        error,
-        authorizationError: socket.authorizationError,
-        presented: pending?.presented,
-      }),
-    );
+    this.#refuse(pending, explainFailedAccept({ error, authorizationError, presented: pending?.presented }));
   }
 
   #onSecure(socket: tls.TLSSocket, pending: Pending | undefined): void {
     const peer = verifyPeer(socket, {
       peerRole: 'client',
+      anchors: this.#options.credentials.anchors,
       requireClientAuthEku: this.#options.requireClientAuthEku,
     });
-    if (peer instanceof PeerIdentityError || pending === undefined) {
+    // A socket that nothing is known of has no deadline and counts nowhere: it is not let in.
+    if (pending === undefined || pending.settled || peer instanceof PeerIdentityError) {
       socket.on('error', () => {});
       socket.destroy();
+      if (pending?.settled === true) return;
       if (pending !== undefined) this.#settle(pending);
-      if (peer instanceof PeerIdentityError) this.#refuse(pending, peer);
+      const unknown = new HandshakeError('tls-failed', 'the socket under a TLS connection is not known');
+      this.#refuse(pending, peer instanceof PeerIdentityError ? peer : unknown);
       return;
     }
     this.#options.onPeer({
@@ -283,7 +287,7 @@ export class Listener {
   /** Stops accepting. Sockets that are still in their handshake are destroyed. Resolves when the port is free. */
   close(): Promise<void> {
     this.#closed = true;
-    for (const pending of [...this.#pending.values()]) {
+    for (const pending of this.#pending) {
       this.#settle(pending);
       pending.raw.destroy();
     }
