@@ -1,13 +1,14 @@
 /** The connecting end of mutual TLS: a verified TLS connection to a host, or an error that says why there is none. */
-import * as net from 'node:net';
 import type { Duplex } from 'node:stream';
 import * as tls from 'node:tls';
 import { HandshakeError, PeerIdentityError } from '../errors.js';
+import { canonicalHost, escapeText } from '../text.js';
 import type { Credentials } from './credentials.js';
 import { clientSecureOptions, tlsOptions } from './defaults.js';
 import { identityFromChain, type PeerIdentity } from './identity.js';
+import { watchRefused } from './presented.js';
 import { explainFailedDial } from './refusal.js';
-import { serverNameFault, type VerifiedPeer, verifyPeer } from './verified-peer.js';
+import { identityError, serverNameFault, type VerifiedPeer, verifyPeer } from './verified-peer.js';
 
 export interface DialOptions {
   /** Where to connect; an IPv6 address without brackets. */
@@ -32,16 +33,23 @@ export interface DialOptions {
 export function dial(options: DialOptions): Promise<{ socket: tls.TLSSocket; peer: VerifiedPeer }> {
   const { host, port, credentials, signal } = options;
   const name = options.serverName ?? host;
-  const where = `${host.includes(':') ? `[${host}]` : host}:${port}`;
+  const wanted = canonicalHost(name);
+  const where = `${escapeText(host.includes(':') ? `[${host}]` : host)}:${port}`;
   return new Promise((resolve, reject) => {
+    if (signal.aborted) return reject(signal.reason);
+    if (options.socket?.destroyed === true) {
+      return reject(new HandshakeError('tls-cut', `cannot connect to ${where}: the socket given is closed already`));
+    }
+    // Whatever breaks below TLS shows above it; unhandled it would end the process.
+    options.socket?.on('error', () => {});
     let serverAnswered = false;
-    let nameFault: PeerIdentityError | undefined;
+    let fault: PeerIdentityError | undefined;
     let presented: PeerIdentity | undefined;
     const socket = tls.connect({
       ...tlsOptions(credentials),
       ...(options.socket === undefined ? { host, port } : { socket: options.socket }),
-      // A server name is never an address (RFC 6066 §3).
-      servername: net.isIP(name) === 0 ? name : '',
+      // A server name is never an address, and has no trailing dot (RFC 6066 §3).
+      servername: wanted?.kind === 'name' ? wanted.host : '',
       secureOptions: clientSecureOptions,
       rejectUnauthorized: true,
       // No session is ever offered: a resumed one would skip the check of names (M9).
@@ -50,43 +58,43 @@ export function dial(options: DialOptions): Promise<{ socket: tls.TLSSocket; pee
       checkServerIdentity: (_host, certificate) => {
         try {
           presented = identityFromChain([certificate.raw]);
-          nameFault = serverNameFault(presented, name);
-          return nameFault;
-        } catch (error) {
-          return error instanceof Error ? error : new Error(String(error));
+          fault = serverNameFault(presented, name);
+        } catch (cause) {
+          fault = identityError('certificate-malformed', "the server's certificate", undefined, { cause });
         }
+        return fault;
       },
+    });
+    watchRefused(socket, (identity) => {
+      presented = identity;
     });
     const settle = (): void => {
       signal.removeEventListener('abort', onAbort);
       socket.off('secureConnect', onSecure);
       socket.off('error', onError);
       socket.off('close', onClose);
+      // Until somebody else listens, a socket that breaks must not break the process.
+      socket.on('error', () => {});
     };
     const fail = (error: unknown): void => {
       settle();
-      // Whatever comes after the verdict is of no interest, and must not be unhandled.
-      socket.on('error', () => {});
       socket.destroy();
       reject(error);
     };
     const onAbort = (): void => fail(signal.reason);
     const onError = (error: Error): void => {
-      fail(
-        explainFailedDial({ error: nameFault ?? error, where, serverAnswered, own: credentials.identity, presented }),
-      );
+      fail(explainFailedDial({ error: fault ?? error, where, serverAnswered, own: credentials.identity, presented }));
     };
     const onClose = (): void =>
       fail(
         new HandshakeError('tls-cut', `cannot connect to ${where}: the connection was closed during the TLS handshake`),
       );
     const onSecure = (): void => {
-      const peer = verifyPeer(socket, { peerRole: 'server', host: name });
+      const peer = verifyPeer(socket, { peerRole: 'server', host: name, anchors: credentials.anchors });
       if (peer instanceof PeerIdentityError) return fail(peer);
       settle();
       resolve({ socket, peer });
     };
-    if (signal.aborted) return fail(signal.reason);
     signal.addEventListener('abort', onAbort);
     socket.once('secureConnect', onSecure);
     socket.once('error', onError);

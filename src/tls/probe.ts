@@ -40,7 +40,7 @@ export interface ProbeResult {
   readonly received: Buffer;
 }
 
-/** Connects, and resolves with what became of it; never rejects. */
+/** Connects, and resolves with what became of it; rejects only if `ca`, `cert` or `key` cannot be used. */
 export function probe(options: ProbeOptions): Promise<ProbeResult> {
   const { host, port, ca, cert, key, serverName = host, maxVersion = 'TLSv1.3', timeout = 5_000 } = options;
   return new Promise((resolve) => {

@@ -4,7 +4,7 @@
  */
 import { HandshakeError, type MtlsWsError, PeerIdentityError } from '../errors.js';
 import { escapeText } from '../text.js';
-import { alertOf, codeOfVerification, identityFaults } from './errors.js';
+import { alertOf, alerts, codeOfVerification, identityFaults } from './errors.js';
 import type { PeerIdentity } from './identity.js';
 import { identityError } from './verified-peer.js';
 
@@ -16,7 +16,7 @@ const transportFaults = {
   'connect-failed': 'the connection could not be made',
   'not-tls': 'the other end does not speak TLS: check the port, and that it is a TLS port',
   'tls-version': 'no TLS version is common to both ends: this end may have to allow TLS 1.2, which is off by default',
-  'tls-cipher': 'no cipher suite is common to both ends: only AEAD suites are allowed',
+  'tls-cipher': 'no cipher suite, group or signature algorithm is common to both ends: only AEAD suites are allowed',
   'tls-alpn': 'the other end does not offer HTTP/1.1 (ALPN)',
   'tls-cut': 'the other end closed the connection during the TLS handshake',
   'tls-failed': 'the TLS handshake failed',
@@ -47,6 +47,7 @@ const systemErrors: Readonly<Record<string, TransportCode>> = {
   ERR_SSL_NO_PROTOCOLS_AVAILABLE: 'tls-version',
   ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION: 'tls-version',
   ERR_SSL_NO_SHARED_CIPHER: 'tls-cipher',
+  ERR_SSL_SSLV3_ALERT_HANDSHAKE_FAILURE: 'tls-cipher',
   ERR_SSL_TLSV1_ALERT_INSUFFICIENT_SECURITY: 'tls-cipher',
   ERR_SSL_NO_APPLICATION_PROTOCOL: 'tls-alpn',
   ERR_SSL_TLSV1_ALERT_NO_APPLICATION_PROTOCOL: 'tls-alpn',
@@ -116,27 +117,46 @@ export interface FailedDial {
 export function explainFailedDial(failed: FailedDial): MtlsWsError {
   const { error, where, own, presented } = failed;
   if (error instanceof PeerIdentityError) return error;
-  const refusal = explainAlert(error, own);
+  const refusal = explainAlert(error, own, failed.serverAnswered);
   if (refusal !== undefined) return refusal;
   const code = codeOf(error);
   const verification = codeOfVerification(code);
   if (verification !== 'certificate-unknown') {
     return identityError(verification, "the server's certificate", presented, { detail: code, cause: error });
   }
-  if (code === 'ECONNRESET' && failed.serverAnswered) return explainSilence(own, error);
+  if (failed.serverAnswered && (code === 'ECONNRESET' || code === 'EPIPE')) return explainSilence(own, error);
   return transportError(error, `cannot connect to ${where}`);
 }
 
-/** Returns what the server said of our certificate in an alert: that is certain. */
-export function explainAlert(error: unknown, own: PeerIdentity | undefined): PeerIdentityError | undefined {
+/**
+ * Returns what the server said of our certificate in an alert: that is certain. Only `handshake failure` is not: some
+ * servers send it for a refused certificate, others for other things.
+ *
+ * @param own our certificate
+ * @param seen whether it had been sent before the alert came
+ */
+export function explainAlert(
+  error: unknown,
+  own: PeerIdentity | undefined,
+  seen: boolean = true,
+): PeerIdentityError | undefined {
   const alert = alertOf(error);
-  if (alert?.code === undefined) return undefined;
-  const { words, hint, section } = identityFaults[alert.code];
+  if (alert === undefined) return undefined;
   const presented = own === undefined ? undefined : describeOwn(own);
+  const said = `alert ${alert.number}, ${alert.name}`;
+  if (alert.code === undefined) {
+    if (alert !== alerts['HANDSHAKE_FAILURE'] || !seen) return undefined;
+    return probableRefusal(
+      `the server failed the handshake after our certificate was sent (${said})`,
+      presented,
+      error,
+    );
+  }
+  const { words, hint, section } = identityFaults[alert.code];
   const ours = presented === undefined ? '' : `; ours: ${presented}`;
   return new PeerIdentityError(
     alert.code,
-    `the server refused the connection: ${words} (alert ${alert.number}, ${alert.name}${ours}; ${section})`,
+    `the server refused the connection: ${words} (${said}${ours}; ${section})`,
     { presented, hint, certain: true },
     { cause: error },
   );
@@ -148,11 +168,13 @@ export function explainAlert(error: unknown, own: PeerIdentity | undefined): Pee
  */
 export function explainSilence(own: PeerIdentity | undefined, cause?: unknown): PeerIdentityError {
   const presented = own === undefined ? undefined : describeOwn(own);
+  return probableRefusal('the server closed without answering after our certificate was sent', presented, cause);
+}
+
+function probableRefusal(seen: string, presented: string | undefined, cause: unknown): PeerIdentityError {
   return new PeerIdentityError(
     'certificate-refused',
-    `the server closed without answering after our certificate was sent: it probably refused it${
-      presented === undefined ? '' : ` (${presented})`
-    }`,
+    `${seen}: it probably refused it${presented === undefined ? '' : ` (${presented})`}`,
     { presented, hint: identityFaults['certificate-refused'].hint, certain: false },
     cause === undefined ? undefined : { cause },
   );
@@ -173,5 +195,5 @@ function describeOwn(own: PeerIdentity): string {
   if (own.extendedKeyUsage !== undefined && !own.extendedKeyUsage.includes('1.3.6.1.5.5.7.3.2')) {
     parts.push('its extended key usage lacks clientAuth');
   }
-  return escapeText(parts.join(', '), 1024);
+  return parts.join(', ');
 }
