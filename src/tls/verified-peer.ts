@@ -135,6 +135,7 @@ function readPresented(leaf: X509Certificate): X509Certificate[] {
  */
 function provenChain(presented: readonly X509Certificate[], anchors: readonly X509Certificate[]): X509Certificate[] {
   const [leaf, ...behind] = presented as [X509Certificate, ...X509Certificate[]];
+  if (anchors.length === 0) return [leaf];
   const chain = [leaf];
   let tip = leaf;
   while (!anchors.some(({ raw }) => raw.equals(tip.raw))) {
