@@ -132,39 +132,41 @@ export const identityFaults: Readonly<Record<IdentityCode, IdentityFault>> = {
 };
 
 /** OpenSSL's verification results, as Node names them. What is not here is told by Node's name alone. */
-const verificationResults: Readonly<Record<string, IdentityCode>> = {
-  UNABLE_TO_GET_ISSUER_CERT: 'certificate-untrusted',
-  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: 'certificate-untrusted',
-  UNABLE_TO_VERIFY_LEAF_SIGNATURE: 'certificate-untrusted',
-  SELF_SIGNED_CERT_IN_CHAIN: 'certificate-untrusted',
-  CERT_UNTRUSTED: 'certificate-untrusted',
-  CERT_REJECTED: 'certificate-untrusted',
-  DEPTH_ZERO_SELF_SIGNED_CERT: 'certificate-self-signed',
-  CERT_HAS_EXPIRED: 'certificate-expired',
-  CERT_NOT_YET_VALID: 'certificate-not-yet-valid',
-  INVALID_PURPOSE: 'certificate-wrong-purpose',
-  INVALID_CA: 'certificate-chain-invalid',
-  UNSPECIFIED: 'certificate-chain-invalid',
-  PATH_LENGTH_EXCEEDED: 'certificate-chain-too-long',
-  CERT_CHAIN_TOO_LONG: 'certificate-chain-too-long',
-  CERT_SIGNATURE_FAILURE: 'certificate-bad-signature',
-  UNABLE_TO_DECRYPT_CERT_SIGNATURE: 'certificate-bad-signature',
-  CERT_REVOKED: 'certificate-revoked',
-  UNABLE_TO_GET_CRL: 'revocation-unknown',
-  CRL_HAS_EXPIRED: 'revocation-unknown',
-  CRL_NOT_YET_VALID: 'revocation-unknown',
-  CRL_SIGNATURE_FAILURE: 'revocation-unknown',
-  UNABLE_TO_DECRYPT_CRL_SIGNATURE: 'revocation-unknown',
-  ERROR_IN_CRL_LAST_UPDATE_FIELD: 'revocation-unknown',
-  ERROR_IN_CRL_NEXT_UPDATE_FIELD: 'revocation-unknown',
-  ERROR_IN_CERT_NOT_BEFORE_FIELD: 'certificate-malformed',
-  ERROR_IN_CERT_NOT_AFTER_FIELD: 'certificate-malformed',
-  UNABLE_TO_DECODE_ISSUER_PUBLIC_KEY: 'certificate-malformed',
-};
+const verificationResults: ReadonlyMap<string, IdentityCode> = new Map(
+  Object.entries({
+    UNABLE_TO_GET_ISSUER_CERT: 'certificate-untrusted',
+    UNABLE_TO_GET_ISSUER_CERT_LOCALLY: 'certificate-untrusted',
+    UNABLE_TO_VERIFY_LEAF_SIGNATURE: 'certificate-untrusted',
+    SELF_SIGNED_CERT_IN_CHAIN: 'certificate-untrusted',
+    CERT_UNTRUSTED: 'certificate-untrusted',
+    CERT_REJECTED: 'certificate-untrusted',
+    DEPTH_ZERO_SELF_SIGNED_CERT: 'certificate-self-signed',
+    CERT_HAS_EXPIRED: 'certificate-expired',
+    CERT_NOT_YET_VALID: 'certificate-not-yet-valid',
+    INVALID_PURPOSE: 'certificate-wrong-purpose',
+    INVALID_CA: 'certificate-chain-invalid',
+    UNSPECIFIED: 'certificate-chain-invalid',
+    PATH_LENGTH_EXCEEDED: 'certificate-chain-too-long',
+    CERT_CHAIN_TOO_LONG: 'certificate-chain-too-long',
+    CERT_SIGNATURE_FAILURE: 'certificate-bad-signature',
+    UNABLE_TO_DECRYPT_CERT_SIGNATURE: 'certificate-bad-signature',
+    CERT_REVOKED: 'certificate-revoked',
+    UNABLE_TO_GET_CRL: 'revocation-unknown',
+    CRL_HAS_EXPIRED: 'revocation-unknown',
+    CRL_NOT_YET_VALID: 'revocation-unknown',
+    CRL_SIGNATURE_FAILURE: 'revocation-unknown',
+    UNABLE_TO_DECRYPT_CRL_SIGNATURE: 'revocation-unknown',
+    ERROR_IN_CRL_LAST_UPDATE_FIELD: 'revocation-unknown',
+    ERROR_IN_CRL_NEXT_UPDATE_FIELD: 'revocation-unknown',
+    ERROR_IN_CERT_NOT_BEFORE_FIELD: 'certificate-malformed',
+    ERROR_IN_CERT_NOT_AFTER_FIELD: 'certificate-malformed',
+    UNABLE_TO_DECODE_ISSUER_PUBLIC_KEY: 'certificate-malformed',
+  } satisfies Record<string, IdentityCode>),
+);
 
 /** Returns our code for a verification result of Node, for example `CERT_HAS_EXPIRED`. */
 export function codeOfVerification(result: string): IdentityCode {
-  return verificationResults[result] ?? 'certificate-unknown';
+  return verificationResults.get(result) ?? 'certificate-unknown';
 }
 
 export interface Alert {

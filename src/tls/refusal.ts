@@ -24,34 +24,36 @@ const transportFaults = {
 
 export type TransportCode = keyof typeof transportFaults;
 
-const systemErrors: Readonly<Record<string, TransportCode>> = {
-  ECONNREFUSED: 'connection-refused',
-  ENOENT: 'connection-refused',
-  ENOTFOUND: 'host-not-found',
-  EAI_AGAIN: 'host-not-found',
-  EHOSTUNREACH: 'host-unreachable',
-  ENETUNREACH: 'host-unreachable',
-  ETIMEDOUT: 'host-unreachable',
-  EADDRNOTAVAIL: 'host-unreachable',
-  ECONNRESET: 'tls-cut',
-  EPIPE: 'tls-cut',
-  ERR_SSL_WRONG_VERSION_NUMBER: 'not-tls',
-  ERR_SSL_HTTP_REQUEST: 'not-tls',
-  ERR_SSL_HTTPS_PROXY_REQUEST: 'not-tls',
-  ERR_SSL_PACKET_LENGTH_TOO_LONG: 'not-tls',
-  ERR_SSL_RECORD_LAYER_FAILURE: 'not-tls',
-  ERR_SSL_BAD_RECORD_TYPE: 'not-tls',
-  ERR_SSL_UNEXPECTED_MESSAGE: 'tls-failed',
-  ERR_SSL_UNSUPPORTED_PROTOCOL: 'tls-version',
-  ERR_SSL_VERSION_TOO_LOW: 'tls-version',
-  ERR_SSL_NO_PROTOCOLS_AVAILABLE: 'tls-version',
-  ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION: 'tls-version',
-  ERR_SSL_NO_SHARED_CIPHER: 'tls-cipher',
-  ERR_SSL_SSLV3_ALERT_HANDSHAKE_FAILURE: 'tls-cipher',
-  ERR_SSL_TLSV1_ALERT_INSUFFICIENT_SECURITY: 'tls-cipher',
-  ERR_SSL_NO_APPLICATION_PROTOCOL: 'tls-alpn',
-  ERR_SSL_TLSV1_ALERT_NO_APPLICATION_PROTOCOL: 'tls-alpn',
-};
+const systemErrors: ReadonlyMap<string, TransportCode> = new Map(
+  Object.entries({
+    ECONNREFUSED: 'connection-refused',
+    ENOENT: 'connection-refused',
+    ENOTFOUND: 'host-not-found',
+    EAI_AGAIN: 'host-not-found',
+    EHOSTUNREACH: 'host-unreachable',
+    ENETUNREACH: 'host-unreachable',
+    ETIMEDOUT: 'host-unreachable',
+    EADDRNOTAVAIL: 'host-unreachable',
+    ECONNRESET: 'tls-cut',
+    EPIPE: 'tls-cut',
+    ERR_SSL_WRONG_VERSION_NUMBER: 'not-tls',
+    ERR_SSL_HTTP_REQUEST: 'not-tls',
+    ERR_SSL_HTTPS_PROXY_REQUEST: 'not-tls',
+    ERR_SSL_PACKET_LENGTH_TOO_LONG: 'not-tls',
+    ERR_SSL_RECORD_LAYER_FAILURE: 'not-tls',
+    ERR_SSL_BAD_RECORD_TYPE: 'not-tls',
+    ERR_SSL_UNEXPECTED_MESSAGE: 'tls-failed',
+    ERR_SSL_UNSUPPORTED_PROTOCOL: 'tls-version',
+    ERR_SSL_VERSION_TOO_LOW: 'tls-version',
+    ERR_SSL_NO_PROTOCOLS_AVAILABLE: 'tls-version',
+    ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION: 'tls-version',
+    ERR_SSL_NO_SHARED_CIPHER: 'tls-cipher',
+    ERR_SSL_SSLV3_ALERT_HANDSHAKE_FAILURE: 'tls-cipher',
+    ERR_SSL_TLSV1_ALERT_INSUFFICIENT_SECURITY: 'tls-cipher',
+    ERR_SSL_NO_APPLICATION_PROTOCOL: 'tls-alpn',
+    ERR_SSL_TLSV1_ALERT_NO_APPLICATION_PROTOCOL: 'tls-alpn',
+  } satisfies Record<string, TransportCode>),
+);
 
 function codeOf(error: unknown): string {
   const { code } = (error ?? {}) as { code?: unknown };
@@ -62,7 +64,7 @@ function transportError(error: unknown, what: string): HandshakeError {
   // Several addresses were tried and all failed: the first error stands for them.
   const first = error instanceof AggregateError ? (error.errors[0] as unknown) : error;
   const nodeCode = codeOf(first) || codeOf(error);
-  const code = systemErrors[nodeCode] ?? (nodeCode.startsWith('ERR_SSL_') ? 'tls-failed' : 'connect-failed');
+  const code = systemErrors.get(nodeCode) ?? (nodeCode.startsWith('ERR_SSL_') ? 'tls-failed' : 'connect-failed');
   const reason = nodeCode === '' ? escapeText(first instanceof Error ? first.message : String(first)) : nodeCode;
   return new HandshakeError(code, `${what}: ${transportFaults[code]} (${reason})`, {}, { cause: error });
 }
