@@ -2,7 +2,7 @@
  * The accepting end of mutual TLS. Sockets come from a listener of our own or from elsewhere (`inject`), all go the same
  * way: into a `tls.Server` that demands and verifies a client certificate, then through the gate.
  *
- * The `tls.Server` never listens and is never shown: one that is handed sockets enforces client certificates, a
+ * A `tls.Server` never listens and is never shown: one that is handed sockets enforces client certificates, a
  * `TLSSocket` made by hand does not, and a `newSession` listener added from outside would bring back the resumption
  * that skips them.
  */
@@ -88,11 +88,12 @@ export class Listener {
 
   constructor(options: ListenerOptions) {
     this.#options = options;
-    this.#tls = this.#createTls((socket) => this.#pendingOf(socket));
+    this.#tls = this.#createTlsServer();
     this.#net = net.createServer({ noDelay: true }, (raw) => this.inject(raw));
   }
 
-  #createTls(pendingOf: (socket: tls.TLSSocket) => Pending | undefined): tls.Server {
+  /** @param owner what is known of the only socket it will be handed; default: sockets of the network, which `#pendingOf` finds */
+  #createTlsServer(owner?: Pending): tls.Server {
     const server = tls.createServer({
       ...tlsOptions(this.#options.credentials),
       secureOptions: serverSecureOptions,
@@ -101,11 +102,11 @@ export class Listener {
       // Our own deadline destroys the socket. Node's would only report it, and must not come first.
       handshakeTimeout: 2 ** 31 - 1,
     });
-    server.on('secureConnection', (socket) => this.#onSecure(socket, pendingOf(socket)));
-    server.on('tlsClientError', (error, socket) => this.#onFailure(error, socket, pendingOf(socket)));
+    server.on('secureConnection', (socket) => this.#onSecure(socket, owner ?? this.#pendingOf(socket)));
+    server.on('tlsClientError', (error, socket) => this.#onFailure(error, socket, owner ?? this.#pendingOf(socket)));
     // Of a refused client nothing is left when Node reports it. This is the public event that shows its socket earlier,
     // while the certificate can still be read; the line, a secret, is not looked at.
-    server.on('keylog', (_line, socket) => this.#watchCertificate(socket, pendingOf(socket)));
+    server.on('keylog', (_line, socket) => this.#watchCertificate(socket, owner ?? this.#pendingOf(socket)));
     return server;
   }
 
@@ -181,8 +182,8 @@ export class Listener {
     });
     pending.timer = setTimeout(() => this.#onDeadline(pending), this.#options.handshakeTimeout);
     if (head !== undefined && head.length > 0) raw.unshift(head);
-    // A stream that is no network socket has no address to be known by: it gets a server of its own.
-    const server = raw instanceof net.Socket ? this.#tls : this.#createTls(() => pending);
+    // The socket under a `TLSSocket` can be found again only if it is one of the network.
+    const server = raw instanceof net.Socket ? this.#tls : this.#createTlsServer(pending);
     server.emit('connection', raw);
   }
 
@@ -217,13 +218,12 @@ export class Listener {
     );
   }
 
-  /** What is known of the socket under a `TLSSocket`. */
+  /** What is known of the network socket under a `TLSSocket`. */
   #pendingOf(socket: tls.TLSSocket): Pending | undefined {
-    // Node keeps the raw socket in `_parent`, or, when it is no `net.Socket`, in that one's `stream`. It documents neither.
-    const parent = (socket as { _parent?: Duplex & { stream?: Duplex } })._parent;
-    const known = parent === undefined ? undefined : this.#byRaw.get(parent.stream ?? parent);
+    // Node keeps the raw socket in `_parent`, which it does not document; without it, the address tells which it is.
+    const parent = (socket as { _parent?: Duplex | null })._parent;
+    const known = parent == null ? undefined : this.#byRaw.get(parent);
     if (known !== undefined) return known;
-    // Without them a socket from the network is known by its address. Another kind is not let in.
     for (const pending of this.#pending) {
       const { remoteAddress, remotePort } = pending;
       if (remotePort !== 0 && remotePort === socket.remotePort && remoteAddress === socket.remoteAddress)
@@ -232,8 +232,7 @@ export class Listener {
     return undefined;
   }
 
-  #watchCertificate(socket: tls.TLSSocket): void {
-    const pending = this.#pendingOf(socket);
+  #watchCertificate(socket: tls.TLSSocket, pending: Pending | undefined): void {
     if (pending === undefined || pending.watched) return;
     pending.watched = true;
     watchRefused(socket, (presented) => {
@@ -241,8 +240,7 @@ export class Listener {
     });
   }
 
-  #onFailure(error: Error, socket: tls.TLSSocket): void {
-    const pending = this.#pendingOf(socket);
+  #onFailure(error: Error, socket: tls.TLSSocket, pending: Pending | undefined): void {
     const { authorizationError } = socket;
     socket.destroy();
     if (pending?.settled === true) return;

@@ -60,11 +60,12 @@ function codeOf(error: unknown): string {
   return typeof code === 'string' ? code : '';
 }
 
-function transportError(error: unknown, what: string): HandshakeError {
+/** @param unknown the code of an error that says nothing to us */
+function transportError(error: unknown, what: string, unknown: TransportCode): HandshakeError {
   // Several addresses were tried and all failed: the first error stands for them.
   const first = error instanceof AggregateError ? (error.errors[0] as unknown) : error;
   const nodeCode = codeOf(first) || codeOf(error);
-  const code = systemErrors.get(nodeCode) ?? (nodeCode.startsWith('ERR_SSL_') ? 'tls-failed' : 'connect-failed');
+  const code = systemErrors.get(nodeCode) ?? (nodeCode.startsWith('ERR_SSL_') ? 'tls-failed' : unknown);
   const reason = nodeCode === '' ? escapeText(first instanceof Error ? first.message : String(first)) : nodeCode;
   return new HandshakeError(code, `${what}: ${transportFaults[code]} (${reason})`, {}, { cause: error });
 }
@@ -99,7 +100,7 @@ export function explainFailedAccept({ error, authorizationError, presented }: Fa
       { cause: error },
     );
   }
-  return transportError(error, 'no TLS handshake with the client');
+  return transportError(error, 'no TLS handshake with the client', 'tls-failed');
 }
 
 /** What the client knows of a server with which the TLS handshake failed. */
@@ -127,7 +128,7 @@ export function explainFailedDial(failed: FailedDial): MtlsWsError {
     return identityError(verification, "the server's certificate", presented, { detail: code, cause: error });
   }
   if (failed.serverAnswered && (code === 'ECONNRESET' || code === 'EPIPE')) return explainSilence(own, error);
-  return transportError(error, `cannot connect to ${where}`);
+  return transportError(error, `cannot connect to ${where}`, 'connect-failed');
 }
 
 /**

@@ -52,6 +52,12 @@ export class Told<T> {
     }
     return this.all[this.#read++]!;
   }
+
+  /** Drops what was read. */
+  forget(): void {
+    this.all.splice(0, this.#read);
+    this.#read = 0;
+  }
 }
 
 export interface RunningListener {
