@@ -88,12 +88,11 @@ export class Listener {
 
   constructor(options: ListenerOptions) {
     this.#options = options;
-    this.#tls = this.#createTlsServer();
+    this.#tls = this.#createTls((socket) => this.#pendingOf(socket));
     this.#net = net.createServer({ noDelay: true }, (raw) => this.inject(raw));
   }
 
-  /** @param owner what is known of the only socket it will be handed; default: sockets of the network, which `#pendingOf` finds */
-  #createTlsServer(owner?: Pending): tls.Server {
+  #createTls(pendingOf: (socket: tls.TLSSocket) => Pending | undefined): tls.Server {
     const server = tls.createServer({
       ...tlsOptions(this.#options.credentials),
       secureOptions: serverSecureOptions,
@@ -102,11 +101,11 @@ export class Listener {
       // Our own deadline destroys the socket. Node's would only report it, and must not come first.
       handshakeTimeout: 2 ** 31 - 1,
     });
-    server.on('secureConnection', (socket) => this.#onSecure(socket, owner ?? this.#pendingOf(socket)));
-    server.on('tlsClientError', (error, socket) => this.#onFailure(error, socket, owner ?? this.#pendingOf(socket)));
+    server.on('secureConnection', (socket) => this.#onSecure(socket, pendingOf(socket)));
+    server.on('tlsClientError', (error, socket) => this.#onFailure(error, socket, pendingOf(socket)));
     // Of a refused client nothing is left when Node reports it. This is the public event that shows its socket earlier,
     // while the certificate can still be read; the line, a secret, is not looked at.
-    server.on('keylog', (_line, socket) => this.#watchCertificate(socket, owner ?? this.#pendingOf(socket)));
+    server.on('keylog', (_line, socket) => this.#watchCertificate(socket, pendingOf(socket)));
     return server;
   }
 
@@ -182,8 +181,8 @@ export class Listener {
     });
     pending.timer = setTimeout(() => this.#onDeadline(pending), this.#options.handshakeTimeout);
     if (head !== undefined && head.length > 0) raw.unshift(head);
-    // The socket under a `TLSSocket` can be found again only if it is one of the network.
-    const server = raw instanceof net.Socket ? this.#tls : this.#createTlsServer(pending);
+    // A stream that is no network socket has no address to be known by: it gets a server of its own.
+    const server = raw instanceof net.Socket ? this.#tls : this.#createTls(() => pending);
     server.emit('connection', raw);
   }
 

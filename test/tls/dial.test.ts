@@ -248,7 +248,7 @@ test('M13: connect gives up on a silent server at its deadline', async () => {
       )) as HandshakeError;
       assert.instance(error, HandshakeError);
       assert.is(error.code, 'deadline');
-      assert.match(error.message, /within 150 ms \(handshakeTimeout\)/);
+      assert.match(error.message, /within 150 ms.*handshakeTimeout/);
     },
   );
 });
