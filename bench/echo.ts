@@ -6,7 +6,7 @@ import type { TLSSocket } from 'node:tls';
 import type { Subject } from './channel.js';
 import type { Progress, Settings } from './settings.js';
 import { quantile, ratio, type Summary, sorted, summarize, type Verdict, verdict } from './statistics.js';
-import { availableSubjects, type RunningSubject, rotated, startSubject } from './subject.js';
+import { availableSubjects, type RunningSubject, rotated, withSubjects } from './subject.js';
 import { type Block, type Credentials, createBlock, createCredentials, dial, opened } from './wire.js';
 
 /** How the load is given. C: as many frames as go into TLS records of 16 KiB, pipelined. L: one message in flight. */
@@ -45,9 +45,7 @@ const differentMessages = 16;
 /** @throws Error if an echo is not what was sent. */
 export async function measureEcho(settings: Settings, progress: Progress): Promise<EchoResult[]> {
   const credentials = createCredentials();
-  const servers: RunningSubject[] = [];
-  try {
-    for (const name of availableSubjects()) servers.push(await startSubject(name, credentials.server));
+  return withSubjects(availableSubjects(), credentials.server, async (servers) => {
     const results: EchoResult[] = [];
     for (const load of loads) {
       for (const size of settings.echoSizes) {
@@ -63,9 +61,7 @@ export async function measureEcho(settings: Settings, progress: Progress): Promi
       }
     }
     return results;
-  } finally {
-    for (const server of servers) server.stop();
-  }
+  });
 }
 
 function createLoad(load: Load, size: number): Block[] {

@@ -7,7 +7,7 @@
 import type { Subject } from './channel.js';
 import type { Progress, Settings } from './settings.js';
 import { quantile, ratio, type Summary, sorted, summarize, type Verdict, verdict } from './statistics.js';
-import { availableSubjects, type RunningSubject, rotated, startSubject } from './subject.js';
+import { availableSubjects, type RunningSubject, rotated, withSubjects } from './subject.js';
 import { type Credentials, createCredentials, dial, opened } from './wire.js';
 
 /** How many handshakes are under way at once. */
@@ -38,13 +38,9 @@ const settling = 25;
 
 export async function measureHandshakes(settings: Settings, progress: Progress): Promise<HandshakeResult[]> {
   const credentials = createCredentials();
-  const servers: RunningSubject[] = [];
-  try {
-    for (const name of availableSubjects(['raw', 'ours', 'ws'])) {
-      const server = await startSubject(name, credentials.server);
-      servers.push(server);
-      await measure(server, credentials, settings.handshakes, 1);
-    }
+  return withSubjects(availableSubjects(['raw', 'ours', 'ws']), credentials.server, async (servers) => {
+    progress('handshakes, warming up');
+    for (const server of servers) await measure(server, credentials, settings.handshakes, 1);
     const results: HandshakeResult[] = [];
     for (const concurrency of concurrencies) {
       const samples = new Map<Subject, Sample[]>(servers.map(({ name }) => [name, []]));
@@ -57,9 +53,7 @@ export async function measureHandshakes(settings: Settings, progress: Progress):
       for (const { name } of servers) results.push(summarizeSamples(name, concurrency, samples));
     }
     return results;
-  } finally {
-    for (const server of servers) server.stop();
-  }
+  });
 }
 
 async function measure(

@@ -25,7 +25,7 @@ export class RunningSubject {
   }
 
   stop(): void {
-    this.#process.disconnect();
+    if (this.#process.connected) this.#process.disconnect();
   }
 }
 
@@ -42,7 +42,23 @@ export function rotated<T>(items: readonly T[], by: number): T[] {
   return [...items.slice(first), ...items.slice(0, first)];
 }
 
-export async function startSubject(name: Subject, credentials: ServerCredentials): Promise<RunningSubject> {
+/** Starts a process for each of `names`, hands them to `measure` and stops them whatever comes of it. */
+export async function withSubjects<T>(
+  names: readonly Subject[],
+  credentials: ServerCredentials,
+  measure: (servers: readonly RunningSubject[]) => Promise<T>,
+): Promise<T> {
+  const started = await Promise.allSettled(names.map((name) => startSubject(name, credentials)));
+  const servers = started.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
+  try {
+    for (const result of started) if (result.status === 'rejected') throw result.reason;
+    return await measure(servers);
+  } finally {
+    for (const server of servers) server.stop();
+  }
+}
+
+async function startSubject(name: Subject, credentials: ServerCredentials): Promise<RunningSubject> {
   const child = fork(fileURLToPath(new URL('server.js', import.meta.url)), [name], {
     env: { ...process.env, ...(name === 'ws' ? withoutBufferutil : {}) },
   });

@@ -114,13 +114,14 @@ export interface Block {
 export function createBlock(size: number, frames: number): Block {
   const sent: Buffer[] = [];
   const echo: Buffer[] = [];
-  for (let i = 0; i < frames; i++) {
-    const payload = randomBytes(size);
-    const key = randomBytes(4);
+  const random = randomBytes(frames * (4 + size));
+  for (let at = 0; at < random.length; at += 4 + size) {
+    const key = random.subarray(at, at + 4);
+    const payload = random.subarray(at + 4, at + 4 + size);
     const header = frameHeader(size);
     echo.push(Buffer.from(header), payload);
     header[1]! |= 0x80;
-    sent.push(header, key, payload.map((byte, at) => byte ^ key[at & 3]!) as Buffer);
+    sent.push(header, key, payload.map((byte, index) => byte ^ key[index & 3]!) as Buffer);
   }
   return { frames, sent: Buffer.concat(sent), echo: Buffer.concat(echo) };
 }

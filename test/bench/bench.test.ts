@@ -18,7 +18,7 @@ const tiny: Settings = {
   rounds: 1,
   echoSample: 5,
   echoWarmup: 1,
-  echoSizes: [16, 64 * 1024],
+  echoSizes: [125],
   codecSample: 0.05,
   codecRounds: 1,
   handshakes: 2,
