@@ -75,6 +75,9 @@ export type ReadyState = 'open' | 'closing' | 'closed';
 /** The most input that one connection handles before others get their turn, in bytes (T1). */
 const turnBudget = 64 * 1024;
 
+/** The most plaintext that one TLS record carries, in bytes (RFC 8446 §5.1); Node hands over one record at a time. */
+const fullRecord = 16 * 1024;
+
 /** The least growth of an unfinished message per `messageStallDeadline`, in bytes (T1). */
 const leastGrowth = 1024;
 
@@ -476,6 +479,7 @@ export class Connection extends EventEmitter<ConnectionEvents> {
   #pump(): void {
     if (this.#pumping) return;
     this.#pumping = true;
+    const lastRecordWasFull = this.#rest !== undefined && this.#rest.length >= fullRecord;
     this.#outbox.hold();
     while (this.#rest !== undefined && this.#event === undefined) {
       if (!this.#wantsBytes) break;
@@ -487,7 +491,9 @@ export class Connection extends EventEmitter<ConnectionEvents> {
       this.#restOffset = 0;
     }
     this.#pumping = false;
-    this.#outbox.release();
+    // A full record is seldom the last of what arrived at once: what it is answered with leaves with what comes next.
+    if (lastRecordWasFull) this.#outbox.releaseLater();
+    else this.#outbox.release();
     this.#watchGrowth();
     if (this.#rest === undefined && this.#ended) this.#afterEnd();
     else this.#resumeReading();

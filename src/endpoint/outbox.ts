@@ -8,6 +8,9 @@ import type { Duplex } from 'node:stream';
 /** Bytes of the first allocation; a slice of Node's pool, so that a small answer costs no memory of its own. */
 const smallest = 1024;
 
+/** From this many bytes on, waiting for more to go into the same write gains nothing, and the peer waits too. */
+const longBurst = 64 * 1024;
+
 export interface OutboxEvents {
   /** Sees the bytes of each write, in order. */
   written: ((bytes: Buffer) => void) | undefined;
@@ -84,6 +87,18 @@ export class Outbox {
   release(): void {
     this.#held = false;
     this.flush();
+  }
+
+  /** As `release`, but a short burst is written in the next phase of this turn only, if nothing else flushes it before. */
+  releaseLater(): void {
+    if (this.#length >= longBurst) return this.release();
+    this.#held = false;
+    if (this.#scheduled || this.#length === 0 || this.#inFlight > 0) return;
+    this.#scheduled = true;
+    setImmediate(() => {
+      this.#scheduled = false;
+      if (!this.#held) this.flush();
+    });
   }
 
   /** Writes what is there, unless a write is in flight: its end flushes the rest. */

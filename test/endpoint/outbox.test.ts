@@ -1,0 +1,87 @@
+import { Duplex } from 'node:stream';
+import * as assert from 'uvu/assert';
+import { Outbox } from '../../src/endpoint/outbox.js';
+import { suite } from '../support/suite.js';
+
+/** Keeps the length of each write. */
+function recorder(): { socket: Duplex; writes: number[] } {
+  const writes: number[] = [];
+  const socket = new Duplex({
+    read() {},
+    write(chunk: Buffer, _encoding, done) {
+      writes.push(chunk.length);
+      done();
+    },
+  });
+  return { socket, writes };
+}
+
+function send(outbox: Outbox, size: number): void {
+  outbox.reserve(size);
+  outbox.commit(outbox.length + size);
+}
+
+const nextPhase = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+const writing = suite('writes of a connection');
+
+function fixture(): { outbox: Outbox; writes: number[] } {
+  const { socket, writes } = recorder();
+  return { outbox: new Outbox(socket, { written: undefined, drained: () => {} }), writes };
+}
+
+writing('writes what was sent in one turn at once, and after a read at its end', async () => {
+  const { outbox, writes } = fixture();
+  send(outbox, 10);
+  send(outbox, 20);
+  assert.equal(writes, []);
+  await nextPhase();
+  assert.equal(writes, [30]);
+  outbox.hold();
+  send(outbox, 5);
+  send(outbox, 6);
+  outbox.release();
+  assert.equal(writes, [30, 11]);
+});
+
+writing('joins the answers to full records that came in one turn', async () => {
+  const { outbox, writes } = fixture();
+  for (let record = 0; record < 3; record++) {
+    outbox.hold();
+    send(outbox, 100);
+    outbox.releaseLater();
+    await new Promise<void>((resolve) => process.nextTick(resolve));
+  }
+  assert.equal(writes, []);
+  await nextPhase();
+  assert.equal(writes, [300]);
+});
+
+writing('does not wait for more when a record follows that is not full, or when the burst is long', () => {
+  const { outbox, writes } = fixture();
+  outbox.hold();
+  send(outbox, 100);
+  outbox.releaseLater();
+  outbox.hold();
+  send(outbox, 1);
+  outbox.release();
+  assert.equal(writes, [101]);
+
+  const long = fixture();
+  long.outbox.hold();
+  send(long.outbox, 64 * 1024);
+  long.outbox.releaseLater();
+  assert.equal(long.writes, [64 * 1024]);
+});
+
+writing('writes nothing once discarded', async () => {
+  const { outbox, writes } = fixture();
+  outbox.hold();
+  send(outbox, 100);
+  outbox.releaseLater();
+  outbox.discard();
+  await nextPhase();
+  assert.equal(writes, []);
+});
+
+writing.run();
