@@ -76,7 +76,7 @@ export async function connect(url: string | URL, options: ConnectOptions): Promi
   const attempt = new AbortController();
   const timer = setTimeout(() => {
     const where = escapeText(new URL(url).host);
-    attempt.abort(responseFault('deadline', `no answer from ${where} within ${timeout} ms, the handshakeTimeout`));
+    attempt.abort(responseFault('deadline', `no answer from ${where} within ${timeout} ms (handshakeTimeout)`));
   }, timeout);
   const onAbort = (): void => attempt.abort(options.signal?.reason);
   if (options.signal?.aborted === true) onAbort();
