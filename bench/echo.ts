@@ -77,15 +77,18 @@ async function measure(
   settings: Settings,
 ): Promise<Sample> {
   const socket = dial(server.port, credentials.client);
-  await opened(socket, server.greeting);
-  const depth = load === 'C' ? blocksInFlight : 1;
-  const isFramed = server.name !== 'raw';
-  await exchange(socket, blocks, isFramed, depth, settings.echoWarmup);
-  const cpuBefore = await server.cpu();
-  const { messages, seconds, roundTrips } = await exchange(socket, blocks, isFramed, depth, settings.echoSample);
-  const cpu = (await server.cpu()) - cpuBefore;
-  socket.destroy();
-  return { cpu: cpu / messages, rate: messages / seconds, roundTrips: depth === 1 ? roundTrips : [] };
+  try {
+    await opened(socket, server.greeting);
+    const depth = load === 'C' ? blocksInFlight : 1;
+    const isFramed = server.name !== 'raw';
+    await exchange(socket, blocks, isFramed, depth, settings.echoWarmup);
+    const cpuBefore = await server.cpu();
+    const { messages, seconds, roundTrips } = await exchange(socket, blocks, isFramed, depth, settings.echoSample);
+    const cpu = (await server.cpu()) - cpuBefore;
+    return { cpu: cpu / messages, rate: messages / seconds, roundTrips: depth === 1 ? roundTrips : [] };
+  } finally {
+    socket.destroy();
+  }
 }
 
 interface Exchange {

@@ -71,7 +71,6 @@ async function measure(
       const socket = dial(server.port, credentials.client);
       await opened(socket, server.greeting);
       latencies.push(performance.now() - begin);
-      socket.on('error', () => {});
       socket.destroy();
     }
   };

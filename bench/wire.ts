@@ -64,6 +64,8 @@ export function dial(port: number, context: tls.SecureContext): tls.TLSSocket {
     rejectUnauthorized: true,
   });
   socket.setNoDelay(true);
+  // Who waits for the socket is told; what comes when nobody does is of no interest.
+  socket.on('error', () => {});
   socket.setTimeout(patience, () => socket.destroy(new Error(`no byte came for ${patience} ms`)));
   return socket;
 }
