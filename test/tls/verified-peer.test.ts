@@ -4,9 +4,10 @@ import { once } from 'node:events';
 import type * as tls from 'node:tls';
 import * as assert from 'uvu/assert';
 import { PeerIdentityError } from '../../src/errors.js';
-import { type GatePolicy, identityFromChain, VerifiedPeer, verifyPeer } from '../../src/tls/index.js';
+import { type GatePolicy, identityFromChain, parseCertificate, VerifiedPeer, verifyPeer } from '../../src/tls/index.js';
+import { basicConstraints, subjectKeyIdentifier } from '../../src/tls/pki/extensions.js';
 import { clientCredentials, serverCredentials } from '../support/ends.js';
-import { clientBelow, kit, presenting } from '../support/kit.js';
+import { clientBelow, forge, kit, presenting } from '../support/kit.js';
 import { suite } from '../support/suite.js';
 import { nodeClient, showing, versions, withListener, withTlsServer } from '../support/tls-ends.js';
 
@@ -284,6 +285,32 @@ chains('leaves out whatever a client appends to it, in whatever order', async ()
   assert.equal(
     await chainOf(presenting(clients.throughIntermediate, intermediate, intermediate, otherCa.der)),
     through,
+  );
+});
+
+chains('is followed by signature: an issuer by name and key identifier alone is passed over', () => {
+  const { clients, ca } = kit();
+  const [leaf, genuine] = clients.throughIntermediate.chain.map((der) => new X509Certificate(der)) as [
+    X509Certificate,
+    X509Certificate,
+  ];
+  const claimed = Buffer.from(parseCertificate(genuine.raw).subjectKeyId ?? '', 'hex');
+  const fake = new X509Certificate(
+    forge({ subject: 'Test Intermediate', extensions: [basicConstraints(true), subjectKeyIdentifier(claimed)] }).der,
+  );
+  assert.ok(leaf.checkIssued(fake));
+  const link = (from: X509Certificate, to: X509Certificate): void => {
+    Object.defineProperty(from, 'issuerCertificate', { value: to });
+  };
+  link(leaf, fake);
+  link(fake, genuine);
+  const verdict = verifyPeer(fakeSocket({ getPeerX509Certificate: () => leaf }), {
+    peerRole: 'client',
+    anchors: [new X509Certificate(ca.der)],
+  }) as VerifiedPeer;
+  assert.equal(
+    verdict.chain.map(({ fingerprint256 }) => fingerprint256),
+    [leaf.fingerprint256, genuine.fingerprint256, new X509Certificate(ca.der).fingerprint256],
   );
 });
 
