@@ -371,8 +371,9 @@ class Opening {
     const { socket } = this.#incoming;
     this.#answered = true;
     this.#acceptor.inside.connectionOptions.trace?.(this.id, 'out', bytes);
-    // What the client still sends is dropped, so that it can read the answer before it sees a reset. The handshake
-    // deadline stays in force.
+    // What the client still sends is dropped, so that it can read the answer before it sees a reset; not for ever.
+    const timer = setTimeout(() => socket.destroy(), this.#acceptor.inside.connectionOptions.closeDeadline);
+    socket.once('close', () => clearTimeout(timer));
     socket.on('data', ignore);
     socket.on('end', () => socket.destroy());
     socket.end(bytes);

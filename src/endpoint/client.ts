@@ -206,7 +206,9 @@ function readResponse(
     socket.on('end', onEnd);
     socket.on('close', onEnd);
     socket.on('error', onError);
-    if (socket.destroyed) onEnd();
+    // An alert may have come before anybody listened.
+    if (socket.errored != null) onError(socket.errored);
+    else if (socket.destroyed) onEnd();
   });
 }
 

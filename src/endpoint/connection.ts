@@ -573,8 +573,7 @@ export class Connection extends EventEmitter<ConnectionEvents> {
     if (this.#sent !== undefined && !this.#wantsMessages) {
       // Half a message is no message: its reader is told, and what comes after it is dropped.
       this.#discarding = true;
-      const error = this.#closedError('the rest of the message was not read');
-      this.#queue.end(error, error);
+      this.#queue.end(() => this.#closedError('the rest of the message was not read'));
       return;
     }
     this.#queue.pushChunk(buffer, start, end, isText, isLast);
@@ -761,9 +760,8 @@ export class Connection extends EventEmitter<ConnectionEvents> {
     this.#deferred = [];
     this.#deferredBytes = 0;
     const isEnd = wasClean && (event.code === 1000 || event.code === 1001);
-    const error = this.#closedError('no more messages come');
-    this.#queue.end(isEnd ? undefined : error, error);
-    this.#rejectStream?.(error);
+    this.#queue.end(() => this.#closedError('no more messages come'), isEnd);
+    this.#rejectStream?.(this.#closedError('the message was not sent whole'));
     this.#wakeDrainWaiters();
     this.#resolveClosed(event);
     this.emit('close', event);

@@ -16,7 +16,7 @@ class Channel<T> {
   #first = 0;
   #waiters: Waiter<T>[] = [];
   #ended = false;
-  #error: Error | undefined;
+  #error: (() => Error) | undefined;
 
   constructor(taken: (size: number) => void) {
     this.#taken = taken;
@@ -51,19 +51,19 @@ class Channel<T> {
   next(): Promise<IteratorResult<T, undefined>> {
     const item = this.shift();
     if (item !== undefined) return Promise.resolve({ done: false, value: item });
-    if (this.#error !== undefined) return Promise.reject(this.#error);
+    if (this.#error !== undefined) return Promise.reject(this.#error());
     if (this.#ended) return Promise.resolve({ done: true, value: undefined });
     return new Promise((resolve, reject) => this.#waiters.push({ resolve, reject }));
   }
 
-  /** Ends the items: after those that wait, `next()` is done, or rejects with `error`. */
-  end(error: Error | undefined): void {
+  /** Ends the items: after those that wait, `next()` is done, or rejects with what `error` makes. */
+  end(error?: () => Error): void {
     if (this.#ended) return;
     this.#ended = true;
     this.#error = error;
     for (const waiter of this.#waiters) {
       if (error === undefined) waiter.resolve({ done: true, value: undefined });
-      else waiter.reject(error);
+      else waiter.reject(error());
     }
     this.#waiters = [];
   }
@@ -172,7 +172,7 @@ export class MessageQueue {
     const isText = typeof data === 'string';
     const arrival = this.#announce(isText);
     if (payloadLength > 0) this.#pushTo(arrival, data, payloadLength);
-    arrival.chunks.end(undefined);
+    arrival.chunks.end();
   }
 
   #announce(isText: boolean): Arrival {
@@ -196,7 +196,7 @@ export class MessageQueue {
       if (data.length > 0) this.#pushTo(arrival, data, end - start);
     }
     if (isLast) {
-      arrival.chunks.end(undefined);
+      arrival.chunks.end();
       this.#arriving = undefined;
     }
   }
@@ -255,13 +255,12 @@ export class MessageQueue {
   }
 
   /**
-   * No more comes: after what waits, iterators end, or throw `error`.
-   *
-   * @param cutOff what the reader of an unfinished message is told
+   * No more comes: after what waits, iterators throw what `error` makes, or end if `isEnd`. The reader of an unfinished
+   * message is always told.
    */
-  end(error: Error | undefined, cutOff: Error): void {
-    this.#arriving?.chunks.end(cutOff);
-    this.#whole.end(error);
-    this.#streamed.end(error);
+  end(error: () => Error, isEnd: boolean = false): void {
+    this.#arriving?.chunks.end(error);
+    this.#whole.end(isEnd ? undefined : error);
+    this.#streamed.end(isEnd ? undefined : error);
   }
 }

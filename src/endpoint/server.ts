@@ -69,8 +69,13 @@ export class Server extends EventEmitter<ServerEvents> {
     return this.#acceptor.connections;
   }
 
-  /** Starts to listen, and resolves with where. Rejects with Node's own error, for example `EADDRINUSE`. */
-  listen({ port, host = '127.0.0.1', backlog }: ListenOptions): Promise<AddressInfo> {
+  /**
+   * Starts to listen, and resolves with where. Rejects with Node's own error, for example `EADDRINUSE`, and with
+   * `UsageError` `server-closed` after `close()`.
+   */
+  async listen({ port, host = '127.0.0.1', backlog }: ListenOptions): Promise<AddressInfo> {
+    if (this.#closing !== undefined)
+      throw new UsageError('server-closed', 'a server that was closed cannot listen again');
     return this.#listener.listen({ port, host, backlog });
   }
 

@@ -51,12 +51,13 @@ export class VerifiedPeer implements PeerIdentity {
   readonly publicKeySha256: string;
   readonly extendedKeyUsage: readonly string[] | undefined;
   /** Leaf first, each certificate signed by the next, up to the trusted CA. What else the peer presented is not in it. */
-  readonly chain: readonly CertificateSummary[];
   readonly der: Buffer;
   readonly tls: TlsParameters;
+  // Few ask for the chain, and proving it takes a signature check for each link.
+  #chain: readonly CertificateSummary[] | (() => readonly CertificateSummary[]);
 
   /** Not for users. @throws TypeError unless the gate calls it */
-  constructor(key: symbol, identity: PeerIdentity, tls: TlsParameters) {
+  constructor(key: symbol, identity: PeerIdentity, tls: TlsParameters, chain: () => readonly CertificateSummary[]) {
     if (key !== gate) throw new TypeError('only the gate makes a VerifiedPeer');
     this.subject = identity.subject;
     this.subjectCommonName = identity.subjectCommonName;
@@ -69,10 +70,19 @@ export class VerifiedPeer implements PeerIdentity {
     this.fingerprint256 = identity.fingerprint256;
     this.publicKeySha256 = identity.publicKeySha256;
     this.extendedKeyUsage = identity.extendedKeyUsage;
-    this.chain = identity.chain;
+    this.#chain = chain;
     this.der = identity.der;
     this.tls = Object.freeze(tls);
     Object.freeze(this);
+  }
+
+  /**
+   * The chain from the leaf to the trust anchor, each certificate signed by the next. The leaf alone where the anchors are
+   * not known (`attach`).
+   */
+  get chain(): readonly CertificateSummary[] {
+    if (typeof this.#chain === 'function') this.#chain = this.#chain();
+    return this.#chain;
   }
 
   /** Whether `value` came through the gate. */
@@ -169,8 +179,7 @@ export function verifyPeer(socket: TLSSocket, policy: GatePolicy): VerifiedPeer 
         detail: `at most ${maxChainLength} certificates`,
       });
     }
-    const chain = provenChain(presented, policy.anchors ?? []);
-    const parsed = identityFromChain(chain.map(({ raw }) => raw));
+    const parsed = identityFromChain([leaf.raw]);
     identity = parsed;
     const fault = (code: IdentityCode, detail?: string, expected?: string) =>
       identityError(code, whose, parsed, { detail, expected });
@@ -180,13 +189,12 @@ export function verifyPeer(socket: TLSSocket, policy: GatePolicy): VerifiedPeer 
       return fault(codeOfVerification(reason), escapeText(reason));
     }
     if (socket.isSessionReused()) return fault('session-resumed');
-    const bits = leaf.publicKey.asymmetricKeyDetails?.modulusLength;
+    // A certificate that is shorter than such a key has none; asking OpenSSL for the key costs more than all the rest.
+    const bits = leaf.raw.length * 8 > maxRsaBits ? leaf.publicKey.asymmetricKeyDetails?.modulusLength : undefined;
     if (bits !== undefined && bits > maxRsaBits) return fault('certificate-unsupported', `an RSA key of ${bits} bits`);
     const now = Date.now();
-    for (const { validFrom, validTo } of identity.chain) {
-      if (now < validFrom.getTime()) return fault('certificate-not-yet-valid');
-      if (now > validTo.getTime()) return fault('certificate-expired');
-    }
+    if (now < identity.validFrom.getTime()) return fault('certificate-not-yet-valid');
+    if (now > identity.validTo.getTime()) return fault('certificate-expired');
     const usage = identity.extendedKeyUsage;
     const needed = purposes[policy.peerRole];
     const usageRequired = policy.peerRole === 'client' && policy.requireClientAuthEku === true;
@@ -198,10 +206,14 @@ export function verifyPeer(socket: TLSSocket, policy: GatePolicy): VerifiedPeer 
       if (mismatch !== undefined) return mismatch;
     }
     const serverName = typeof socket.servername === 'string' ? canonicalHost(socket.servername)?.host : undefined;
-    return new VerifiedPeer(gate, identity, {
+    const parameters = {
       protocol: socket.getProtocol() ?? 'unknown',
       cipher: socket.getCipher().standardName,
       serverName,
+    };
+    const { anchors = [] } = policy;
+    return new VerifiedPeer(gate, identity, parameters, () => {
+      return identityFromChain(provenChain(presented, anchors).map(({ raw }) => raw)).chain;
     });
   } catch (error) {
     return identityError('certificate-malformed', whose, identity, { cause: error });
