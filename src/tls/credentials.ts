@@ -2,12 +2,12 @@
  * Credentials: whom to trust, and what to show. All of it is read and checked before anything listens or connects,
  * because `node:tls` accepts in silence what cannot work, or works without protection (M5, M6).
  */
-import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
+import { createHash, createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
 import * as tls from 'node:tls';
 import { UsageError } from '../errors.js';
 import { escapeText } from '../text.js';
 import { parseCertificate } from './certificate.js';
-import { type TlsVersion, tlsOptions, tlsVersions } from './defaults.js';
+import { clientSecureOptions, type TlsVersion, tlsOptions, tlsVersions } from './defaults.js';
 import { identityFromChain, type PeerIdentity } from './identity.js';
 import { type PemBlock, PemFault, readPemCertificates, readPemPrivateKey } from './pem.js';
 
@@ -52,6 +52,8 @@ export interface Credentials {
   readonly minVersion: TlsVersion;
   /** What `cert` says of this end. */
   readonly identity: PeerIdentity;
+  /** What a client connects with: made once, and not for each connection. */
+  readonly clientContext: tls.SecureContext;
 }
 
 type Option = 'ca' | 'cert' | 'key' | 'passphrase' | 'minVersion';
@@ -138,13 +140,34 @@ function readKey(input: PemInput, passphrase: string | undefined): { pem: string
   }
 }
 
+/** The credentials that were checked last, by a digest of their text: a client that connects again has the same. */
+let last: { digest: string; credentials: Credentials } | undefined;
+
+/** Returns a digest of everything that credentials depend on; `undefined` where it is not all text or bytes. */
+function digestOf({ ca, cert, key, passphrase, minVersion }: CredentialInput): string | undefined {
+  const parts: unknown[] = [cert, key, ...(Array.isArray(ca) ? ca : [ca])];
+  if (!parts.every(isPem) || (passphrase !== undefined && typeof passphrase !== 'string')) return undefined;
+  const hash = createHash('sha256').update(JSON.stringify([minVersion, passphrase, parts.map(({ length }) => length)]));
+  for (const part of parts) hash.update(part);
+  return hash.digest('base64');
+}
+
 /**
- * Checks credentials as a whole and returns them.
+ * Checks credentials as a whole and returns them. The same text gives the same object, if nothing else was checked
+ * in between.
  *
  * @throws UsageError with `option` `ca`, `cert`, `key`, `passphrase` or `minVersion`; its code is one of `credentialFaults`, or `pem-`
  *   and one of `pemFaults`
  */
 export function loadCredentials(input: CredentialInput): Credentials {
+  const digest = digestOf(input);
+  if (digest !== undefined && digest === last?.digest) return last.credentials;
+  const credentials = checkCredentials(input);
+  if (digest !== undefined) last = { digest, credentials };
+  return credentials;
+}
+
+function checkCredentials(input: CredentialInput): Credentials {
   const { passphrase, minVersion = 'TLSv1.3' } = input;
   if (!tlsVersions.includes(minVersion)) {
     throw fault('minVersion', 'min-version-unknown', credentialFaults['min-version-unknown']);
@@ -174,20 +197,12 @@ export function loadCredentials(input: CredentialInput): Credentials {
       `${credentialFaults['key-of-another-certificate']} (subject ${identity.subject.text})`,
     );
   }
-  const credentials: Credentials = Object.freeze({
-    ca,
-    anchors,
-    cert: toPem(blocks),
-    key,
-    passphrase,
-    minVersion,
-    identity,
-  });
+  const parts = { ca, anchors, cert: toPem(blocks), key, passphrase, minVersion, identity };
   try {
-    tls.createSecureContext(tlsOptions(credentials));
+    const clientContext = tls.createSecureContext({ ...tlsOptions(parts), secureOptions: clientSecureOptions });
+    return Object.freeze({ ...parts, clientContext });
   } catch (error) {
     const detail = escapeText(error instanceof Error ? error.message : String(error));
     throw fault('cert', 'not-usable', `${credentialFaults['not-usable']} (${detail})`, error);
   }
-  return credentials;
 }

@@ -4,7 +4,7 @@ import * as tls from 'node:tls';
 import { HandshakeError, PeerIdentityError } from '../errors.js';
 import { canonicalHost, escapeText } from '../text.js';
 import type { Credentials } from './credentials.js';
-import { clientSecureOptions, tlsOptions } from './defaults.js';
+import { alpnProtocols } from './defaults.js';
 import { identityFromChain, type PeerIdentity } from './identity.js';
 import { watchRefused } from './presented.js';
 import { explainFailedDial } from './refusal.js';
@@ -46,11 +46,11 @@ export function dial(options: DialOptions): Promise<{ socket: tls.TLSSocket; pee
     let fault: PeerIdentityError | undefined;
     let presented: PeerIdentity | undefined;
     const socket = tls.connect({
-      ...tlsOptions(credentials),
+      secureContext: credentials.clientContext,
+      ALPNProtocols: [...alpnProtocols],
       ...(options.socket === undefined ? { host, port } : { socket: options.socket }),
       // A server name is never an address, and has no trailing dot (RFC 6066 §3).
       servername: wanted?.kind === 'name' ? wanted.host : '',
-      secureOptions: clientSecureOptions,
       rejectUnauthorized: true,
       // No session is ever offered: a resumed one would skip the check of names (M9).
       session: undefined,

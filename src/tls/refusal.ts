@@ -46,14 +46,18 @@ const systemErrors: ReadonlyMap<string, TransportCode> = new Map(
     ERR_SSL_UNSUPPORTED_PROTOCOL: 'tls-version',
     ERR_SSL_VERSION_TOO_LOW: 'tls-version',
     ERR_SSL_NO_PROTOCOLS_AVAILABLE: 'tls-version',
-    ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION: 'tls-version',
     ERR_SSL_NO_SHARED_CIPHER: 'tls-cipher',
-    ERR_SSL_SSLV3_ALERT_HANDSHAKE_FAILURE: 'tls-cipher',
-    ERR_SSL_TLSV1_ALERT_INSUFFICIENT_SECURITY: 'tls-cipher',
     ERR_SSL_NO_APPLICATION_PROTOCOL: 'tls-alpn',
-    ERR_SSL_TLSV1_ALERT_NO_APPLICATION_PROTOCOL: 'tls-alpn',
   } satisfies Record<string, TransportCode>),
 );
+
+/** Alerts that say why there is no TLS, by number (RFC 8446 §6.2). Their names in Node's errors differ by version of OpenSSL. */
+const transportAlerts: ReadonlyMap<number, TransportCode> = new Map([
+  [40, 'tls-cipher'],
+  [70, 'tls-version'],
+  [71, 'tls-cipher'],
+  [120, 'tls-alpn'],
+]);
 
 function codeOf(error: unknown): string {
   const { code } = (error ?? {}) as { code?: unknown };
@@ -65,7 +69,10 @@ function transportError(error: unknown, what: string, unknown: TransportCode): H
   // Several addresses were tried and all failed: the first error stands for them.
   const first = error instanceof AggregateError ? (error.errors[0] as unknown) : error;
   const nodeCode = codeOf(first) || codeOf(error);
-  const code = systemErrors.get(nodeCode) ?? (nodeCode.startsWith('ERR_SSL_') ? 'tls-failed' : unknown);
+  const code =
+    transportAlerts.get(alertOf(first)?.number ?? 0) ??
+    systemErrors.get(nodeCode) ??
+    (nodeCode.startsWith('ERR_SSL_') ? 'tls-failed' : unknown);
   const reason = nodeCode === '' ? escapeText(first instanceof Error ? first.message : String(first)) : nodeCode;
   return new HandshakeError(code, `${what}: ${transportFaults[code]} (${reason})`, {}, { cause: error });
 }

@@ -438,8 +438,10 @@ for (const how of ['fin', 'reset'] as const) {
       await peers.next();
       assert.ok(length > 600, String(length));
       const offsets = [1, 2, 4, 5, 6, 9, 43, 44];
-      for (let offset = 60; offset < length; offset += Math.ceil(length / 25)) offsets.push(offset);
-      offsets.push(length - 1);
+      // Signatures differ in length by a few bytes from one handshake to the next.
+      const last = length - 10;
+      for (let offset = 60; offset < last; offset += Math.ceil(length / 25)) offsets.push(offset);
+      offsets.push(last);
       for (const offset of offsets) {
         await cutAfter(port, offset, how);
         const { error, remoteAddress, presented } = await refusals.next();
