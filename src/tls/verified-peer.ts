@@ -78,7 +78,7 @@ export class VerifiedPeer implements PeerIdentity {
 
   /**
    * The chain from the leaf to the trust anchor, each certificate signed by the next. The leaf alone where the anchors are
-   * not known (`attach`).
+   * not known (`attach`), or where Node does not show the intermediates (a server on Node 24).
    */
   get chain(): readonly CertificateSummary[] {
     if (typeof this.#chain === 'function') this.#chain = this.#chain();
