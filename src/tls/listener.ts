@@ -9,7 +9,7 @@
 import * as net from 'node:net';
 import type { Duplex } from 'node:stream';
 import * as tls from 'node:tls';
-import { HandshakeError, LimitExceededError, type MtlsWsError, PeerIdentityError } from '../errors.js';
+import { HandshakeError, LimitExceededError, type MtlsWsError, PeerIdentityError, UsageError } from '../errors.js';
 import type { Credentials } from './credentials.js';
 import { serverSecureOptions, tlsOptions } from './defaults.js';
 import { describeIdentity, type PeerIdentity } from './identity.js';
@@ -114,6 +114,11 @@ export class Listener {
       this.#net.once('error', reject);
       this.#net.listen({ ...options, exclusive: true }, () => {
         this.#net.off('error', reject);
+        if (this.#closed) {
+          this.#net.close();
+          reject(new UsageError('server-closed', 'the server was closed before it listened'));
+          return;
+        }
         // A later error is one of accepting (no file descriptor left, for example): the next accept may succeed.
         this.#net.on('error', (error) => {
           this.#options.onRefusal({
