@@ -3,6 +3,7 @@
  * bytes; at it, the connection stops reading, and goes on when a taker has made room.
  */
 import { StringDecoder } from 'node:string_decoder';
+import { UsageError } from '../errors.js';
 
 /** Charged for each waiting message or chunk beside its payload, in bytes: what the queue itself costs (T1). */
 const overhead = 128;
@@ -74,8 +75,17 @@ class Channel<T> {
     this.#waiters = [];
   }
 
-  clear(): void {
+  /** Whether a `next()` waits for an item. */
+  get isAwaited(): boolean {
+    return this.#waiters.length > 0;
+  }
+
+  /** Drops what waits and what is to come; who has not taken all of it is told by what `error` makes. */
+  abandon(error: () => Error): void {
+    if (this.#ended && this.length === 0) return;
     while (this.shift() !== undefined);
+    this.end(error);
+    this.#error = error;
   }
 }
 
@@ -93,7 +103,9 @@ class Arrival {
 
   skip(): void {
     this.skipped = true;
-    this.chunks.clear();
+    this.chunks.abandon(
+      () => new UsageError('message-skipped', 'the rest of this message was skipped when the next one was asked for'),
+    );
   }
 }
 
@@ -155,6 +167,11 @@ export class MessageQueue {
     return this.#mode === 'none' && this.#bytes > 0;
   }
 
+  /** Whether the next message is to be asked for first: one that has begun as a stream is never a whole one again. */
+  get isIdle(): boolean {
+    return this.#mode === 'streamed' && this.#arriving === undefined && !this.#streamed.isAwaited;
+  }
+
   #taken(size: number): void {
     const wasShut = this.isFull || this.isHeld;
     this.#bytes -= size;
@@ -162,7 +179,7 @@ export class MessageQueue {
   }
 
   push(data: string | Buffer, payloadLength: number): void {
-    if (this.#mode === 'streamed') return this.#pushAsStream(data, payloadLength);
+    if (this.#streamed.isAwaited) return this.#pushAsStream(data, payloadLength);
     this.#bytes += payloadLength + overhead;
     this.#whole.push(data, payloadLength + overhead);
   }
@@ -218,19 +235,21 @@ export class MessageQueue {
   /** Yields messages as they begin. @param onReturn called when the loop is left */
   streamed(onReturn: () => void): AsyncIterableIterator<IncomingMessage> {
     this.#mode = 'streamed';
-    for (let data = this.#whole.shift(); data !== undefined; data = this.#whole.shift()) {
-      this.#pushAsStream(data, Buffer.byteLength(data));
-    }
     let given: Arrival | undefined;
     const next = async (): Promise<IteratorResult<IncomingMessage, undefined>> => {
       given?.skip();
-      const result = await this.#streamed.next();
+      const coming = this.#streamed.next();
+      const data = this.#streamed.isAwaited ? this.#whole.shift() : undefined;
+      if (data !== undefined) this.#pushAsStream(data, Buffer.byteLength(data));
+      else this.#roomMade();
+      const result = await coming;
       if (result.done === true) return { done: true, value: undefined };
       given = result.value.arrival;
       return { done: false, value: result.value.message };
     };
     return this.#iterator(next, () => {
       given?.skip();
+      this.#arriving?.skip();
       this.#streamed.release();
       onReturn();
     });
