@@ -15,7 +15,7 @@ import {
 import { isSendableCloseCode, Protocol, type Role } from '../frame/index.js';
 import type { VerifiedPeer } from '../tls/index.js';
 import { type IncomingMessage, MessageQueue } from './incoming.js';
-import type { ResolvedConnectionOptions } from './options.js';
+import { type ResolvedConnectionOptions, throwLater } from './options.js';
 import { Outbox } from './outbox.js';
 import { type MessageSource, sendFragments } from './send-stream.js';
 
@@ -136,6 +136,7 @@ export class Connection extends EventEmitter<ConnectionEvents> {
   // Closing
   #sent: CloseFrame | undefined;
   #received: CloseFrame | undefined;
+  #isClosing = false;
   #order: CloseEvent['order'];
   #error: Error | undefined;
   #cause: string | undefined;
@@ -207,7 +208,12 @@ export class Connection extends EventEmitter<ConnectionEvents> {
   /** `open` from the 101 on, `closing` after the first close frame or fault, `closed` when the socket is gone. */
   get readyState(): ReadyState {
     if (this.#event !== undefined) return 'closed';
-    return this.#core.canSend && !this.#socketClosed ? 'open' : 'closing';
+    return this.#canSend ? 'open' : 'closing';
+  }
+
+  /** Whether data, pings and pongs may still be sent, and there is a socket to send them. */
+  get #canSend(): boolean {
+    return this.#core.canSend && this.#outbox.isAlive;
   }
 
   /** Bytes given to `send()` and not yet taken by the operating system, frame headers included. */
@@ -235,7 +241,7 @@ export class Connection extends EventEmitter<ConnectionEvents> {
         `send() takes a string or bytes, not ${data === null ? 'null' : typeof data}`,
       );
     }
-    if (!this.#core.canSend || this.#socketClosed) return false;
+    if (!this.#canSend) return false;
     const size = this.#core.frameSize(bytes.length);
     if (!this.#mayBuffer(size)) return false;
     if (this.#sendingStream) return this.#defer(Buffer.from(bytes), false);
@@ -245,7 +251,7 @@ export class Connection extends EventEmitter<ConnectionEvents> {
   }
 
   #sendText(text: string): boolean {
-    if (!this.#core.canSend || this.#socketClosed) return false;
+    if (!this.#canSend) return false;
     const byteLength = Buffer.byteLength(text);
     const size = this.#core.frameSize(byteLength);
     if (!this.#mayBuffer(size)) return false;
@@ -271,6 +277,7 @@ export class Connection extends EventEmitter<ConnectionEvents> {
         drained: () => this.#drained(),
         onClose: (reject) => {
           this.#rejectStream = reject;
+          if (this.#event !== undefined) reject?.(this.#closedError('the message was not sent whole'));
         },
         abort: () => this.#abortStream(),
       }),
@@ -280,12 +287,12 @@ export class Connection extends EventEmitter<ConnectionEvents> {
   }
 
   #beginStream(): void {
-    if (!this.#core.canSend || this.#socketClosed) throw this.#closedError('the message was not sent');
+    if (!this.#canSend) throw this.#closedError('the message was not sent');
     this.#sendingStream = true;
   }
 
   #sendFragment(data: Uint8Array, isText: boolean, isFirst: boolean, isLast: boolean): boolean {
-    if (!this.#core.canSend || this.#socketClosed) throw this.#closedError('the message was not sent whole');
+    if (!this.#canSend) throw this.#closedError('the message was not sent whole');
     const size = this.#core.frameSize(data.length);
     if (!this.#mayBuffer(size)) throw this.#closedError('the message was not sent whole');
     const target = this.#outbox.reserve(size);
@@ -309,7 +316,7 @@ export class Connection extends EventEmitter<ConnectionEvents> {
     this.#sendingStream = false;
     this.#deferred = [];
     this.#deferredBytes = 0;
-    if (this.#core.canSend && !this.#socketClosed) this.#sendClose(1011, 'the message could not be finished');
+    if (this.#canSend) this.#sendClose(1011, 'the message could not be finished');
   }
 
   /** Messages do not interleave (RFC 6455 §5.4): this one waits behind the one that is being sent in fragments. */
@@ -353,12 +360,12 @@ export class Connection extends EventEmitter<ConnectionEvents> {
     if (this.#pendingPong !== undefined) {
       const payload = this.#pendingPong;
       this.#pendingPong = undefined;
-      if (this.#core.canSend) this.#control('writePong', payload);
+      if (this.#canSend) this.#control('writePong', payload);
     }
     this.#wakeDrainWaiters();
     if (this.#needsDrain && this.bufferedBytes <= this.#options.highWaterMark) {
       this.#needsDrain = false;
-      if (this.#event === undefined) this.emit('drain');
+      if (this.#event === undefined) this.#guard(() => this.emit('drain'));
     }
   }
 
@@ -389,7 +396,7 @@ export class Connection extends EventEmitter<ConnectionEvents> {
         `a ping takes at most 125 bytes, not ${bytes === undefined ? typeof payload : bytes.length} (RFC 6455 §5.5)`,
       );
     }
-    if (!this.#core.canSend || this.#socketClosed || !this.#mayBuffer(this.#core.frameSize(bytes.length))) return false;
+    if (!this.#canSend || !this.#mayBuffer(this.#core.frameSize(bytes.length))) return false;
     this.#control('writePing', bytes);
     return this.#belowMark();
   }
@@ -410,7 +417,8 @@ export class Connection extends EventEmitter<ConnectionEvents> {
   pause(): void {
     this.#userPaused = true;
     this.#core.pause();
-    this.#stopReading();
+    // The peer's close frame is waited for all the same, once ours is sent.
+    this.#resumeReading();
   }
 
   resume(): void {
@@ -470,9 +478,14 @@ export class Connection extends EventEmitter<ConnectionEvents> {
     this.#pump();
   }
 
-  /** Whether a message that is decoded now would find a taker. */
-  get #wantsMessages(): boolean {
+  /** Whether there is room for a message that comes now. */
+  get #hasRoom(): boolean {
     return !this.#userPaused && !this.#queue.isFull && !this.#queue.isHeld;
+  }
+
+  /** Whether messages are to be decoded: there is room for them, and nobody has to ask for them first. */
+  get #wantsMessages(): boolean {
+    return this.#hasRoom && !this.#queue.isIdle;
   }
 
   /** Feeds the protocol with what is there, as far as it may go. */
@@ -495,24 +508,29 @@ export class Connection extends EventEmitter<ConnectionEvents> {
     if (lastRecordWasFull) this.#outbox.releaseLater();
     else this.#outbox.release();
     this.#watchGrowth();
-    if (this.#rest === undefined && this.#ended) this.#afterEnd();
-    else this.#resumeReading();
+    this.#resumeReading();
   }
 
   #stopReading(): void {
     if (!this.#reading) return;
     this.#reading = false;
     this.#socket.pause();
+    // What this end does not read is not the peer's delay.
+    clearTimeout(this.#stallTimer);
+    this.#stallTimer = undefined;
   }
 
   /** Reads on if somebody takes what comes; otherwise leaves the bytes in the kernel, which slows the peer down. */
   #resumeReading(): void {
     if (this.#pumping || this.#delivering || this.#event !== undefined) return;
-    if (!this.#wantsBytes || this.#turnOver) this.#stopReading();
+    const isUnread = this.#rest !== undefined || (this.#queue.isHeld && !this.#isClosing);
+    if (this.#ended && !isUnread) this.#afterEnd();
+    else if (!this.#wantsBytes || this.#turnOver) this.#stopReading();
     else if (this.#rest !== undefined) this.#pump();
     else if (!this.#reading) {
       this.#reading = true;
       this.#socket.resume();
+      this.#watchGrowth();
     }
   }
 
@@ -533,6 +551,7 @@ export class Connection extends EventEmitter<ConnectionEvents> {
   #deliverQueued(): void {
     while (
       !this.#userPaused &&
+      this.#event === undefined &&
       !this.#queue.hasTaker &&
       (this.#fast !== undefined || this.listenerCount('message') > 0)
     ) {
@@ -547,7 +566,7 @@ export class Connection extends EventEmitter<ConnectionEvents> {
   }
 
   #onMessage(buffer: Buffer, start: number, end: number, isText: boolean): void {
-    if (this.#discarding || (this.#sent !== undefined && !this.#wantsMessages)) return;
+    if (this.#discarding || (this.#isClosing && !this.#hasRoom)) return;
     if (this.#fast !== undefined) {
       try {
         this.#fast(buffer, start, end, isText);
@@ -570,7 +589,7 @@ export class Connection extends EventEmitter<ConnectionEvents> {
 
   #onChunk(buffer: Buffer, start: number, end: number, isText: boolean, isLast: boolean): void {
     if (this.#discarding) return;
-    if (this.#sent !== undefined && !this.#wantsMessages) {
+    if (this.#isClosing && !this.#hasRoom) {
       // Half a message is no message: its reader is told, and what comes after it is dropped.
       this.#discarding = true;
       this.#queue.end(() => this.#closedError('the rest of the message was not read'));
@@ -581,7 +600,7 @@ export class Connection extends EventEmitter<ConnectionEvents> {
   }
 
   #onPing(buffer: Buffer, start: number, end: number): void {
-    if (this.#core.canSend && !this.#socketClosed) {
+    if (this.#canSend) {
       // RFC 6455 §5.5.3: when pongs cannot leave, only the latest ping is answered.
       if (this.bufferedBytes > this.#options.highWaterMark)
         this.#pendingPong = Buffer.from(buffer.subarray(start, end));
@@ -617,7 +636,10 @@ export class Connection extends EventEmitter<ConnectionEvents> {
    * @throws UsageError if the code may not be sent or the reason is too long
    */
   close(code: number = 1000, reason: string = ''): Promise<CloseEvent> {
-    if (this.#sent === undefined && this.#event === undefined && !this.#socketClosed) this.#sendClose(code, reason);
+    if (!this.#isClosing && this.#event === undefined) {
+      if (this.#outbox.isAlive) this.#sendClose(code, reason);
+      else this.#beginClosing();
+    }
     return this.closed;
   }
 
@@ -639,13 +661,18 @@ export class Connection extends EventEmitter<ConnectionEvents> {
     this.#order ??= 'sent-first';
     this.#stopKeepalive();
     this.#startCloseTimer();
-    // The peer's close frame must be seen: from here on reading never stops, and what finds no taker is dropped.
+    this.#beginClosing();
+  }
+
+  /** The peer's close frame must be seen: from here on reading never stops, and what finds no taker is dropped. */
+  #beginClosing(): void {
+    this.#isClosing = true;
     process.nextTick(() => this.#resumeReading());
   }
 
   /** Whether the socket is to be read: somebody takes what comes, or the closing handshake needs its end. */
   get #wantsBytes(): boolean {
-    return this.#discarding || this.#sent !== undefined || this.#wantsMessages;
+    return this.#discarding || this.#isClosing || this.#wantsMessages;
   }
 
   #startCloseTimer(): void {
@@ -700,6 +727,9 @@ export class Connection extends EventEmitter<ConnectionEvents> {
     if (this.#event !== undefined) return;
     this.#cause ??= cause;
     this.#error ??= error;
+    // Nothing more is handed over, not even of the record that is being read.
+    this.#discarding = true;
+    this.#core.pause();
     this.#rest = undefined;
     this.#outbox.discard();
     this.#socket.destroy();
@@ -709,16 +739,14 @@ export class Connection extends EventEmitter<ConnectionEvents> {
 
   #onEnd(): void {
     this.#ended = true;
-    if (this.#rest === undefined) this.#afterEnd();
+    this.#resumeReading();
   }
 
   #afterEnd(): void {
     if (this.#received === undefined) this.#cause ??= 'the peer ended the connection without a close frame';
-    if (!this.#socketClosed) {
-      this.#outbox.flush();
-      this.#socket.end();
-      if (this.#received === undefined && this.#error === undefined) this.#socket.destroy();
-    } else this.#finish();
+    if (this.#socketClosed) this.#finish();
+    else if (this.#received === undefined && this.#error === undefined) this.#socket.destroy();
+    else this.#endSocket();
   }
 
   #onSocketError(error: Error): void {
@@ -735,8 +763,8 @@ export class Connection extends EventEmitter<ConnectionEvents> {
     this.#stopKeepalive();
     this.#wakeDrainWaiters();
     // What arrived is delivered first, if somebody is to take it still.
-    if (this.#rest !== undefined && !this.#discarding) this.#pump();
-    else this.#finish();
+    if (this.#discarding) this.#finish();
+    else this.#resumeReading();
   }
 
   #finish(): void {
@@ -764,7 +792,7 @@ export class Connection extends EventEmitter<ConnectionEvents> {
     this.#rejectStream?.(this.#closedError('the message was not sent whole'));
     this.#wakeDrainWaiters();
     this.#resolveClosed(event);
-    this.emit('close', event);
+    this.#guard(() => this.emit('close', event));
   }
 
   #closedError(consequence: string): ConnectionClosedError {
@@ -795,7 +823,8 @@ export class Connection extends EventEmitter<ConnectionEvents> {
   }
 
   #keepAlive(): void {
-    if (!this.#core.canSend || this.#socketClosed) return;
+    // While one ping is being waited for, there is no second one to forget it over.
+    if (!this.#canSend || this.#pongTimer !== undefined) return;
     this.#control('writePing', noBytes);
     this.#heard = false;
     this.#awaitLife();
@@ -803,20 +832,33 @@ export class Connection extends EventEmitter<ConnectionEvents> {
 
   #awaitLife(): void {
     const before = this.#outbox.writtenBytes;
-    clearTimeout(this.#pongTimer);
     this.#pongTimer = setTimeout(() => {
-      // Who does not read cannot hear the answer: a connection paused by its user is not dead.
-      if (this.#heard || this.#rest !== undefined || !this.#wantsMessages) return;
-      // Nor is a slow reader that has not come to the ping yet, as long as it takes what was sent before.
-      if (this.#outbox.bufferedBytes > 0 && this.#outbox.writtenBytes > before) return this.#awaitLife();
-      this.#cut(`the peer has been silent for ${this.#options.pongDeadline} ms after a ping`);
+      // What came while this end was busy is read first: timers run before the sockets are looked at.
+      setImmediate(() => this.#judgeSilence(before));
     }, this.#options.pongDeadline);
     this.#pongTimer.unref();
   }
 
+  /** @param before `writtenBytes` when the wait began */
+  #judgeSilence(before: number): void {
+    this.#pongTimer = undefined;
+    if (!this.#canSend) return;
+    // Who does not read cannot hear the answer: a connection paused by its user is not dead.
+    if (this.#heard || this.#rest !== undefined || !this.#wantsMessages) return;
+    // Nor is a slow reader that has not come to the ping yet, as long as it takes what was sent before.
+    if (this.#outbox.bufferedBytes > 0 && this.#outbox.writtenBytes > before) return this.#awaitLife();
+    this.#cut(`the peer has been silent for ${this.#options.pongDeadline} ms after a ping`);
+  }
+
   /** A message that is being assembled must keep growing, or its memory is held for nothing (T1). */
   #watchGrowth(): void {
-    if (this.#stallTimer !== undefined || this.#core.assembledBytes === 0 || this.#event !== undefined) return;
+    if (
+      this.#stallTimer !== undefined ||
+      !this.#reading ||
+      this.#core.assembledBytes === 0 ||
+      this.#event !== undefined
+    )
+      return;
     this.#stallMark = this.#core.receivedBytes;
     this.#stallTimer = setTimeout(() => {
       this.#stallTimer = undefined;
@@ -842,11 +884,4 @@ function asBytes(data: unknown): Uint8Array | undefined {
   if (ArrayBuffer.isView(data)) return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
   if (data instanceof ArrayBuffer || data instanceof SharedArrayBuffer) return new Uint8Array(data);
   return undefined;
-}
-
-/** Lets an error of the user's code end where errors of listeners end, and leaves the protocol's own state whole. */
-function throwLater(error: unknown): void {
-  process.nextTick(() => {
-    throw error;
-  });
 }

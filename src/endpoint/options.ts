@@ -98,6 +98,24 @@ export function resolveConnectionOptions(options: ConnectionOptions): ResolvedCo
     pongDeadline: wholeNumber('pongDeadline', options.pongDeadline, d.pongDeadline),
     closeDeadline: wholeNumber('closeDeadline', options.closeDeadline, d.closeDeadline),
     messageStallDeadline: wholeNumber('messageStallDeadline', options.messageStallDeadline, d.messageStallDeadline),
-    trace: options.trace,
+    trace: options.trace === undefined ? undefined : guarded(options.trace),
   };
+}
+
+/** What `trace` throws is an uncaught exception, and does not come between the bytes and the socket. */
+function guarded(trace: Trace): Trace {
+  return (id, direction, bytes) => {
+    try {
+      trace(id, direction, bytes);
+    } catch (error) {
+      throwLater(error);
+    }
+  };
+}
+
+/** Lets an error of the user's code end where errors of listeners end, and leaves the protocol's own state whole. */
+export function throwLater(error: unknown): void {
+  process.nextTick(() => {
+    throw error;
+  });
 }

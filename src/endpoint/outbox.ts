@@ -11,6 +11,9 @@ const smallest = 1024;
 /** From this many bytes on, waiting for more to go into the same write gains nothing, and the peer waits too. */
 const longBurst = 64 * 1024;
 
+/** The most bytes given to the socket at once: what a slow peer takes of a long burst shows piece by piece. */
+const longestWrite = 256 * 1024;
+
 export interface OutboxEvents {
   /** Sees the bytes of each write, in order. */
   written: ((bytes: Buffer) => void) | undefined;
@@ -38,6 +41,11 @@ export class Outbox {
   /** Bytes that the operating system has not taken yet. */
   get bufferedBytes(): number {
     return this.#length + this.#inFlight;
+  }
+
+  /** Whether the socket takes more, as far as is known. */
+  get isAlive(): boolean {
+    return !this.#dead;
   }
 
   /** Bytes that the operating system has taken so far. */
@@ -111,13 +119,19 @@ export class Outbox {
     this.#buffer = undefined;
     this.#length = 0;
     this.#events.written?.(bytes);
-    this.#socket.write(bytes, (error) => {
+    this.#write(bytes);
+  }
+
+  #write(bytes: Buffer): void {
+    const piece = bytes.length > longestWrite ? bytes.subarray(0, longestWrite) : bytes;
+    this.#socket.write(piece, (error) => {
       // A socket that broke takes nothing more; its close tells the rest.
       if (error != null) return this.discard();
-      this.#writtenBytes += this.#inFlight;
-      this.#inFlight = 0;
       if (this.#dead) return;
-      if (this.#length > 0) this.flush();
+      this.#writtenBytes += piece.length;
+      this.#inFlight -= piece.length;
+      if (this.#inFlight > 0) this.#write(bytes.subarray(piece.length));
+      else if (this.#length > 0) this.flush();
       else this.#events.drained();
     });
   }

@@ -3,7 +3,8 @@ import { UsageError } from '../errors.js';
 
 type Chunk = string | Uint8Array;
 
-export type MessageSource = AsyncIterable<Chunk> | Iterable<Chunk>;
+/** A string or a Uint8Array is a source of one chunk. */
+export type MessageSource = AsyncIterable<Chunk> | Iterable<Chunk> | Uint8Array;
 
 /** What a connection lends for the time of one message. */
 export interface FragmentSink {
@@ -25,8 +26,9 @@ export async function sendFragments(
   binary: boolean | undefined,
   sink: FragmentSink,
 ): Promise<void> {
+  // Before `begin`: with what is no source, nothing has begun.
+  const iterator = iteratorOf(source);
   sink.begin();
-  const iterator = Symbol.asyncIterator in source ? source[Symbol.asyncIterator]() : source[Symbol.iterator]();
   let isText = binary === undefined ? undefined : !binary;
   let isFirst = true;
   // A surrogate pair may be cut between two strings: its first half waits for its second.
@@ -66,6 +68,14 @@ export async function sendFragments(
     } catch {}
     throw error;
   }
+}
+
+function iteratorOf(source: MessageSource): AsyncIterator<Chunk> | Iterator<Chunk> {
+  if (typeof source === 'string' || source instanceof Uint8Array) return [source as Chunk].values();
+  const { [Symbol.asyncIterator]: asynchronous, [Symbol.iterator]: synchronous } = Object(source);
+  const iterate: unknown = asynchronous ?? synchronous;
+  if (typeof iterate === 'function') return iterate.call(source);
+  throw new UsageError('not-a-message', `sendMessage() takes an iterable of strings or bytes, not ${typeof source}`);
 }
 
 function nextOf(iterator: AsyncIterator<Chunk> | Iterator<Chunk>, sink: FragmentSink): Promise<IteratorResult<Chunk>> {
