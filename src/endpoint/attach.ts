@@ -97,12 +97,14 @@ export class AttachedServer extends EventEmitter<ServerEvents> {
 
   /** Takes no more upgrades, closes its connections with 1001, and cuts what is left after `deadline` ms (default 5,000). */
   close({ deadline = 5_000 }: { deadline?: number } = {}): Promise<void> {
-    this.#closing ??= (async () => {
-      this.#server.off('upgrade', this.#onUpgrade);
-      await this.#acceptor.drain(wholeNumber('deadline', deadline, 5_000, 0));
-      this.emit('close');
-    })();
+    this.#closing ??= this.#close(wholeNumber('deadline', deadline, 5_000, 0));
     return this.#closing;
+  }
+
+  async #close(deadline: number): Promise<void> {
+    this.#server.off('upgrade', this.#onUpgrade);
+    await this.#acceptor.drain(deadline);
+    this.emit('close');
   }
 }
 

@@ -73,6 +73,13 @@ export async function connect(url: string | URL, options: ConnectOptions): Promi
   const { hostname, port } = new URL(url);
   const host = canonicalHost(hostname)?.host ?? hostname;
 
+  if (options.signal !== undefined && typeof options.signal?.addEventListener !== 'function') {
+    throw new UsageError('option-not-a-signal', 'signal must be an AbortSignal', { option: 'signal' });
+  }
+  if (options.socket !== undefined && typeof options.socket?.pipe !== 'function') {
+    throw new UsageError('option-not-a-stream', 'socket must be a stream', { option: 'socket' });
+  }
+
   const attempt = new AbortController();
   const timer = setTimeout(() => {
     const where = escapeText(new URL(url).host);
@@ -107,6 +114,7 @@ export async function connect(url: string | URL, options: ConnectOptions): Promi
       const { error } = verdict;
       const body = error.code === 'http-status' ? await readBody(socket, head, rest, attempt.signal) : '';
       socket.destroy();
+      options.signal?.throwIfAborted();
       throw withBody(error, body);
     }
     return new Connection({

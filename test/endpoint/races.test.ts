@@ -6,10 +6,10 @@ import * as assert from 'uvu/assert';
 import { Connection } from '../../src/endpoint/connection.js';
 import { type ConnectionOptions, resolveConnectionOptions } from '../../src/endpoint/options.js';
 import { encodeAnyFrame } from '../../src/frame/index.js';
-import { ConnectionClosedError, createServer, UsageError } from '../../src/index.js';
+import { ConnectionClosedError, connect, createServer, UsageError } from '../../src/index.js';
 import type { VerifiedPeer } from '../../src/tls/index.js';
 import { duplexPair } from '../support/duplex-pair.js';
-import { serverCredentials, until, withPair } from '../support/ends.js';
+import { clientCredentials, rawServer, serverCredentials, until, withPair } from '../support/ends.js';
 import { suite } from '../support/suite.js';
 
 function frame(opcode: number, payload: string | Uint8Array = '', fin = true): Buffer {
@@ -367,6 +367,44 @@ listening('does not listen afterwards', async () => {
 });
 
 listening.run();
+
+const attempts = suite('attempts to connect');
+
+attempts('refuse what is no signal and no stream, and leave no timer', async () => {
+  const timers = (): number => process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length;
+  await nextTurn();
+  const before = timers();
+  for (const [option, code] of [
+    ['signal', 'option-not-a-signal'],
+    ['socket', 'option-not-a-stream'],
+  ] as const) {
+    for (const value of [null, {}, 1]) {
+      const error = await connect('wss://localhost:1/', { ...clientCredentials(), [option]: value as never }).catch(
+        (reason: unknown) => reason,
+      );
+      assert.instance(error, UsageError);
+      assert.is((error as UsageError).code, code);
+    }
+  }
+  assert.is(timers(), before);
+});
+
+attempts('end with the reason of their signal also within the body of a refusal', async () => {
+  const refusing = await rawServer(() => 'HTTP/1.1 401 Unauthorized\r\nContent-Length: 1000\r\n\r\nno');
+  try {
+    const abort = new AbortController();
+    const attempt = connect(refusing.url, {
+      ...clientCredentials(),
+      signal: abort.signal,
+      trace: (_id, direction) => direction === 'in' && setImmediate(() => abort.abort(new Error('of the signal'))),
+    });
+    assert.is(await attempt.catch((error: Error) => error.message), 'of the signal');
+  } finally {
+    await refusing.close();
+  }
+});
+
+attempts.run();
 
 const sequences = suite('random sequences of calls and events');
 
