@@ -3,13 +3,14 @@
  * `VerifiedPeer`. It fails closed: whatever it cannot tell is a refusal.
  */
 
-import type { X509Certificate } from 'node:crypto';
+import { X509Certificate } from 'node:crypto';
 import type { TLSSocket } from 'node:tls';
 import { PeerIdentityError } from '../errors.js';
 import { canonicalHost, escapeText } from '../text.js';
 import type { DistinguishedName } from './distinguished-name.js';
 import { codeOfVerification, type IdentityCode, identityFaults } from './errors.js';
 import { type CertificateSummary, describeIdentity, identityFromChain, type PeerIdentity } from './identity.js';
+import { readPresented } from './presented.js';
 import type { SubjectAltNames } from './san.js';
 import { matchServerName } from './server-name.js';
 import type { SpiffeId } from './spiffe-id.js';
@@ -127,24 +128,13 @@ export function identityError(
   );
 }
 
-/** Returns what the peer presented, leaf first, at most one more than is allowed. Node links it in the order of the peer's choice. */
-function readPresented(leaf: X509Certificate): X509Certificate[] {
-  const presented = [leaf];
-  let next = leaf.issuerCertificate;
-  while (next !== undefined && presented.length <= maxChainLength) {
-    presented.push(next);
-    next = next.issuerCertificate;
-  }
-  return presented;
-}
-
 /**
  * Returns the chain from the leaf to a trust anchor, each certificate signed by the next. Behind its leaf a peer may
  * present whatever it likes, names of other issuers included: what does not lead to an anchor is left out. When no
  * anchor is known or reached, the leaf alone is returned.
  */
-function provenChain(presented: readonly X509Certificate[], anchors: readonly X509Certificate[]): X509Certificate[] {
-  const [leaf, ...behind] = presented as [X509Certificate, ...X509Certificate[]];
+function provenChain(presented: readonly Buffer[], anchors: readonly X509Certificate[]): X509Certificate[] {
+  const [leaf, ...behind] = presented.map((raw) => new X509Certificate(raw)) as [X509Certificate, ...X509Certificate[]];
   if (anchors.length === 0) return [leaf];
   const chain = [leaf];
   let tip = leaf;
@@ -163,23 +153,18 @@ function provenChain(presented: readonly X509Certificate[], anchors: readonly X5
 }
 
 /**
- * Looks at a connection whose TLS handshake is complete, and returns its verified peer, or why it has none. Call it once
- * for a connection: reading the certificate twice loses it. Never throws.
+ * Looks at a connection whose TLS handshake is complete, and returns its verified peer, or why it has none.
+ * Never throws.
  */
 export function verifyPeer(socket: TLSSocket, policy: GatePolicy): VerifiedPeer | PeerIdentityError {
   const whose = policy.peerRole === 'client' ? "the client's certificate" : "the server's certificate";
   let identity: PeerIdentity | undefined;
   try {
-    const leaf = socket.getPeerX509Certificate();
+    const presented = readPresented(socket, maxChainLength);
     // An authorized session need not have a certificate (M3): none is a refusal of its own.
-    if (leaf === undefined) return identityError('certificate-missing', whose, undefined);
-    const presented = readPresented(leaf);
-    if (presented.length > maxChainLength) {
-      return identityError('certificate-chain-too-long', whose, identityFromChain([leaf.raw]), {
-        detail: `at most ${maxChainLength} certificates`,
-      });
-    }
-    const parsed = identityFromChain([leaf.raw]);
+    if (presented === undefined) return identityError('certificate-missing', whose, undefined);
+    const { chain, rsaBits = 0 } = presented;
+    const parsed = identityFromChain(chain.slice(0, 1));
     identity = parsed;
     const fault = (code: IdentityCode, detail?: string, expected?: string) =>
       identityError(code, whose, parsed, { detail, expected });
@@ -189,9 +174,10 @@ export function verifyPeer(socket: TLSSocket, policy: GatePolicy): VerifiedPeer 
       return fault(codeOfVerification(reason), escapeText(reason));
     }
     if (socket.isSessionReused()) return fault('session-resumed');
-    // A certificate that is shorter than such a key has none; asking OpenSSL for the key costs more than all the rest.
-    const bits = leaf.raw.length * 8 > maxRsaBits ? leaf.publicKey.asymmetricKeyDetails?.modulusLength : undefined;
-    if (bits !== undefined && bits > maxRsaBits) return fault('certificate-unsupported', `an RSA key of ${bits} bits`);
+    if (presented.length > maxChainLength) {
+      return fault('certificate-chain-too-long', `at most ${maxChainLength} certificates`);
+    }
+    if (rsaBits > maxRsaBits) return fault('certificate-unsupported', `an RSA key of ${rsaBits} bits`);
     const now = Date.now();
     if (now < identity.validFrom.getTime()) return fault('certificate-not-yet-valid');
     if (now > identity.validTo.getTime()) return fault('certificate-expired');
@@ -213,7 +199,7 @@ export function verifyPeer(socket: TLSSocket, policy: GatePolicy): VerifiedPeer 
     };
     const { anchors = [] } = policy;
     return new VerifiedPeer(gate, identity, parameters, () => {
-      return identityFromChain(provenChain(presented, anchors).map(({ raw }) => raw)).chain;
+      return identityFromChain(provenChain(chain, anchors).map(({ raw }) => raw)).chain;
     });
   } catch (error) {
     return identityError('certificate-malformed', whose, identity, { cause: error });
