@@ -434,6 +434,8 @@ export class Connection extends EventEmitter<ConnectionEvents> {
   /**
    * Yields whole messages, and reads no faster than they are taken. Ends after a clean close with 1000 or 1001 and
    * otherwise throws `ConnectionClosedError`: a cut is not an end. Leaving the loop keeps the connection open.
+   *
+   * @throws UsageError `already-streaming` while a loop over `messages()` is open
    */
   [Symbol.asyncIterator](): AsyncIterableIterator<string | Buffer> {
     this.#scheduleDelivery();
@@ -444,13 +446,16 @@ export class Connection extends EventEmitter<ConnectionEvents> {
    * Yields messages as they begin; `for await (const chunk of message)` then yields their payload as it arrives, text
    * split at code points. A message that was not read to its end is skipped when the next one is asked for.
    * `maxMessageBytes` does not apply, since no message is held in memory.
+   *
+   * @throws UsageError `already-streaming` while another loop is open: half a message cannot be shared
    */
   messages(): AsyncIterableIterator<IncomingMessage> {
-    this.#core.streaming = true;
-    this.#scheduleDelivery();
-    return this.#queue.streamed(() => {
+    const messages = this.#queue.streamed(() => {
       this.#core.streaming = false;
     });
+    this.#core.streaming = true;
+    this.#scheduleDelivery();
+    return messages;
   }
 
   #onData(chunk: Buffer): void {
@@ -628,8 +633,9 @@ export class Connection extends EventEmitter<ConnectionEvents> {
 
   /**
    * Starts the closing handshake (RFC 6455 §7.1.2) and resolves with how the connection ended; never rejects. Messages
-   * that arrive before the peer's close frame are still delivered if somebody takes them. The connection is cut
-   * if the peer has not answered within `closeDeadline`.
+   * that arrive before the peer's close frame are still delivered if somebody takes them. A message that `sendMessage`
+   * has not finished is cut off, and with it those that wait behind it. The connection is cut if the peer has not answered
+   * within `closeDeadline`.
    *
    * @param code 1000–1003, 1007–1014 (1010 from a client only), 3000–4999; default 1000
    * @param reason at most 123 bytes of UTF-8
@@ -698,6 +704,7 @@ export class Connection extends EventEmitter<ConnectionEvents> {
   }
 
   #onViolation(error: PeerProtocolError | LimitExceededError): void {
+    if (this.#discarding) return;
     this.#error = error;
     this.#cause = error.message;
     if (this.#sent === undefined) this.#sendClose(error.closeCode, '');
@@ -764,7 +771,22 @@ export class Connection extends EventEmitter<ConnectionEvents> {
     this.#wakeDrainWaiters();
     // What arrived is delivered first, if somebody is to take it still.
     if (this.#discarding) this.#finish();
-    else this.#resumeReading();
+    else {
+      this.#resumeReading();
+      if (this.#event === undefined && !this.#hasTaker) this.#keepUnread();
+    }
+  }
+
+  /** Whether somebody takes messages, even if not at this moment. */
+  get #hasTaker(): boolean {
+    return this.#queue.hasTaker || this.#fast !== undefined || this.listenerCount('message') > 0;
+  }
+
+  /** What arrived is kept for a taker to come, but not for ever: a dead connection counts as an open one until it ends. */
+  #keepUnread(): void {
+    this.#closeTimer ??= setTimeout(() => {
+      if (!this.#hasTaker) this.#cut('the connection broke, and nobody took what had arrived');
+    }, this.#options.closeDeadline);
   }
 
   #finish(): void {
@@ -859,12 +881,13 @@ export class Connection extends EventEmitter<ConnectionEvents> {
       this.#event !== undefined
     )
       return;
-    this.#stallMark = this.#core.receivedBytes;
+    this.#stallMark = this.#core.assembledBytes;
     this.#stallTimer = setTimeout(() => {
       this.#stallTimer = undefined;
       if (this.#core.assembledBytes === 0 || this.#event !== undefined) return;
-      const grown = this.#core.receivedBytes - this.#stallMark;
-      if (grown >= leastGrowth || !this.#wantsMessages) return this.#watchGrowth();
+      // Less than before: it is another message by now.
+      const grown = this.#core.assembledBytes - this.#stallMark;
+      if (grown >= leastGrowth || grown < 0 || !this.#wantsMessages) return this.#watchGrowth();
       const within = `within ${this.#options.messageStallDeadline} ms`;
       this.#onViolation(
         new LimitExceededError(

@@ -8,7 +8,11 @@ import { UsageError } from '../errors.js';
 /** Charged for each waiting message or chunk beside its payload, in bytes: what the queue itself costs (T1). */
 const overhead = 128;
 
-type Waiter<T> = { resolve(result: IteratorResult<T, undefined>): void; reject(error: Error): void };
+type Waiter<T> = {
+  readonly owner: object;
+  resolve(result: IteratorResult<T, undefined>): void;
+  reject(error: Error): void;
+};
 
 /** Items in order, one `next()` for each: an async iterator that a producer pushes into. */
 class Channel<T> {
@@ -49,12 +53,13 @@ class Channel<T> {
     return entry.item;
   }
 
-  next(): Promise<IteratorResult<T, undefined>> {
+  /** @param owner who asks, for `release` */
+  next(owner: object): Promise<IteratorResult<T, undefined>> {
     const item = this.shift();
     if (item !== undefined) return Promise.resolve({ done: false, value: item });
     if (this.#error !== undefined) return Promise.reject(this.#error());
     if (this.#ended) return Promise.resolve({ done: true, value: undefined });
-    return new Promise((resolve, reject) => this.#waiters.push({ resolve, reject }));
+    return new Promise((resolve, reject) => this.#waiters.push({ owner, resolve, reject }));
   }
 
   /** Ends the items: after those that wait, `next()` is done, or rejects with what `error` makes. */
@@ -69,10 +74,11 @@ class Channel<T> {
     this.#waiters = [];
   }
 
-  /** Answers those who wait with the end, without ending the items: their iterator was left. */
-  release(): void {
-    for (const waiter of this.#waiters) waiter.resolve({ done: true, value: undefined });
-    this.#waiters = [];
+  /** Answers what `owner` waits for with the end, without ending the items: its loop was left. */
+  release(owner: object): void {
+    const left = this.#waiters.filter((waiter) => waiter.owner === owner);
+    this.#waiters = this.#waiters.filter((waiter) => waiter.owner !== owner);
+    for (const waiter of left) waiter.resolve({ done: true, value: undefined });
   }
 
   /** Whether a `next()` waits for an item. */
@@ -124,7 +130,7 @@ export class IncomingMessage implements AsyncIterable<string | Buffer> {
   /** Yields the payload as it arrives. Throws `ConnectionClosedError` if the connection ends before the message does. */
   [Symbol.asyncIterator](): AsyncIterableIterator<string | Buffer> {
     const iterator: AsyncIterableIterator<string | Buffer> = {
-      next: () => this.#chunks.next(),
+      next: () => this.#chunks.next(iterator),
       return: () => Promise.resolve({ done: true, value: undefined }),
       [Symbol.asyncIterator]: () => iterator,
     };
@@ -138,7 +144,9 @@ export class MessageQueue {
   readonly #roomMade: () => void;
   readonly #whole: Channel<string | Buffer>;
   readonly #streamed: Channel<{ message: IncomingMessage; arrival: Arrival }>;
-  #mode: 'none' | 'whole' | 'streamed' = 'none';
+  /** Loops over whole messages that are open; several share the messages between them. */
+  #loops = 0;
+  #isStreaming = false;
   #bytes = 0;
   #arriving: Arrival | undefined;
 
@@ -155,7 +163,7 @@ export class MessageQueue {
 
   /** Whether an iterator is at work. */
   get hasTaker(): boolean {
-    return this.#mode !== 'none';
+    return this.#loops > 0 || this.#isStreaming;
   }
 
   get isFull(): boolean {
@@ -164,12 +172,12 @@ export class MessageQueue {
 
   /** Whether a message waits that nobody has asked for. */
   get isHeld(): boolean {
-    return this.#mode === 'none' && this.#bytes > 0;
+    return !this.hasTaker && this.#bytes > 0;
   }
 
   /** Whether the next message is to be asked for first: one that has begun as a stream is never a whole one again. */
   get isIdle(): boolean {
-    return this.#mode === 'streamed' && this.#arriving === undefined && !this.#streamed.isAwaited;
+    return this.#isStreaming && this.#arriving === undefined && !this.#streamed.isAwaited;
   }
 
   #taken(size: number): void {
@@ -223,22 +231,30 @@ export class MessageQueue {
     return this.#whole.shift();
   }
 
-  /** Yields whole messages. */
+  /** Yields whole messages. @throws UsageError `already-streaming` */
   whole(): AsyncIterableIterator<string | Buffer> {
-    this.#mode = 'whole';
+    this.#mustNotStream();
+    this.#loops++;
+    const owner = {};
     return this.#iterator(
-      () => this.#whole.next(),
-      () => this.#whole.release(),
+      () => this.#whole.next(owner),
+      () => {
+        this.#loops--;
+        this.#whole.release(owner);
+      },
     );
   }
 
-  /** Yields messages as they begin. @param onReturn called when the loop is left */
+  /** Yields messages as they begin. @param onReturn called when the loop is left @throws UsageError `already-streaming` */
   streamed(onReturn: () => void): AsyncIterableIterator<IncomingMessage> {
-    this.#mode = 'streamed';
+    this.#mustNotStream();
+    if (this.#loops > 0) throw alreadyStreaming('a loop over whole messages is open');
+    this.#isStreaming = true;
+    const owner = {};
     let given: Arrival | undefined;
     const next = async (): Promise<IteratorResult<IncomingMessage, undefined>> => {
       given?.skip();
-      const coming = this.#streamed.next();
+      const coming = this.#streamed.next(owner);
       const data = this.#streamed.isAwaited ? this.#whole.shift() : undefined;
       if (data !== undefined) this.#pushAsStream(data, Buffer.byteLength(data));
       else this.#roomMade();
@@ -248,11 +264,16 @@ export class MessageQueue {
       return { done: false, value: result.value.message };
     };
     return this.#iterator(next, () => {
+      this.#isStreaming = false;
       given?.skip();
       this.#arriving?.skip();
-      this.#streamed.release();
+      this.#streamed.release(owner);
       onReturn();
     });
+  }
+
+  #mustNotStream(): void {
+    if (this.#isStreaming) throw alreadyStreaming('a loop over messages() is open');
   }
 
   #iterator<T>(next: () => Promise<IteratorResult<T, undefined>>, leave: () => void): AsyncIterableIterator<T> {
@@ -263,7 +284,6 @@ export class MessageQueue {
       return: () => {
         if (!left) {
           left = true;
-          this.#mode = 'none';
           leave();
         }
         return Promise.resolve(done);
@@ -278,8 +298,13 @@ export class MessageQueue {
    * message is always told.
    */
   end(error: () => Error, isEnd: boolean = false): void {
+    this.#isStreaming = false;
     this.#arriving?.chunks.end(error);
     this.#whole.end(isEnd ? undefined : error);
     this.#streamed.end(isEnd ? undefined : error);
   }
+}
+
+function alreadyStreaming(why: string): UsageError {
+  return new UsageError('already-streaming', `${why}: leave it before another one is begun`);
 }

@@ -213,6 +213,63 @@ unread('of a skipped message is not taken for its end', async () => {
   connection.terminate();
 });
 
+unread('does not hold a broken connection open when nobody ever takes what arrived', async () => {
+  const { connection, peer, socket } = server({ closeDeadline: 40 });
+  peer.write(frame(1, 'unread'));
+  await until(() => socket.isPaused());
+  peer.destroy();
+  const event = await connection.closed;
+  assert.is(event.code, 1006);
+});
+
+unread('gives what arrived before a cut to a taker that comes in time', async () => {
+  const { connection, peer, socket } = server({ closeDeadline: 5_000 });
+  peer.write(frame(1, 'unread'));
+  await until(() => socket.isPaused());
+  peer.destroy();
+  await until(() => socket.destroyed);
+  const seen: unknown[] = [];
+  connection.on('message', (data) => seen.push(data));
+  await connection.closed;
+  assert.equal(seen, ['unread']);
+});
+
+unread('answers the next() of one loop only when that loop is left', async () => {
+  const { connection, peer } = server();
+  const [one, other] = [connection[Symbol.asyncIterator](), connection[Symbol.asyncIterator]()];
+  const [first, second] = [one.next(), other.next()];
+  await one.return?.();
+  assert.equal(await first, { done: true, value: undefined });
+  peer.write(frame(1, 'for the other'));
+  assert.equal(await second, { done: false, value: 'for the other' });
+  connection.terminate();
+});
+
+unread('refuses a second loop beside one over messages()', async () => {
+  const { connection } = server();
+  const refused = (error: unknown): boolean => error instanceof UsageError && error.code === 'already-streaming';
+  const streams = connection.messages();
+  assert.throws(() => connection.messages(), refused);
+  assert.throws(() => connection[Symbol.asyncIterator](), refused);
+  await streams.return?.();
+  const whole = connection[Symbol.asyncIterator]();
+  assert.throws(() => connection.messages(), refused);
+  await whole.return?.();
+  await connection.messages().return?.();
+  connection.terminate();
+});
+
+unread('does not take pings for the growth of a message (T1)', async () => {
+  const { connection, peer } = server({ messageStallDeadline: 60 });
+  connection.on('message', () => {});
+  peer.write(frame(2, 'x', false));
+  const pings = setInterval(() => peer.write(frame(9, Buffer.alloc(125))), 2);
+  const [error] = await once(connection, 'violation');
+  clearInterval(pings);
+  assert.is(error.code, 'message-stalled');
+  connection.terminate();
+});
+
 unread.run();
 
 const streaming = suite('sendMessage in every state');

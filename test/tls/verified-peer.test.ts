@@ -360,7 +360,10 @@ chains('M12: is refused at 220 certificates', async () => {
     await withListener({}, async ({ port, peers, refusals }) => {
       nodeClient(port, { ...showing(long), maxVersion });
       const { error } = await refusals.next();
-      assert.ok(['certificate-chain-too-long', 'certificate-untrusted', 'tls-failed'].includes(error.code), error.message);
+      assert.ok(
+        ['certificate-chain-too-long', 'certificate-untrusted', 'tls-failed'].includes(error.code),
+        error.message,
+      );
       assert.is(peers.all.length, 0);
     });
   }
