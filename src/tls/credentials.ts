@@ -46,6 +46,8 @@ export interface Credentials {
   readonly ca: readonly string[];
   /** The certificates of `ca`. */
   readonly anchors: readonly X509Certificate[];
+  /** Their subjects, in the same order. */
+  readonly authorityNames: readonly string[];
   readonly cert: string;
   readonly key: string;
   readonly passphrase: string | undefined;
@@ -93,7 +95,7 @@ function toPem(blocks: readonly PemBlock[]): string {
 }
 
 /** Reads the trust anchors: at least one, and CA certificates all of them. */
-function readAuthorities(input: unknown): Pick<Credentials, 'ca' | 'anchors'> {
+function readAuthorities(input: unknown): Pick<Credentials, 'ca' | 'anchors' | 'authorityNames'> {
   const entries: unknown[] = Array.isArray(input) ? input : input === undefined || input === null ? [] : [input];
   if (entries.length === 0) throw fault('ca', 'credential-missing', credentialFaults['credential-missing']);
   const blocks: PemBlock[] = [];
@@ -101,6 +103,7 @@ function readAuthorities(input: unknown): Pick<Credentials, 'ca' | 'anchors'> {
     if (!isPem(entry)) throw fault('ca', 'credential-not-pem', credentialFaults['credential-not-pem']);
     blocks.push(...reading('ca', () => readPemCertificates(entry)));
   }
+  const authorityNames: string[] = [];
   for (const [index, { der }] of blocks.entries()) {
     const which = blocks.length === 1 ? 'the certificate' : `certificate ${index + 1} of ${blocks.length}`;
     const certificate = parse('ca', der, which);
@@ -111,8 +114,9 @@ function readAuthorities(input: unknown): Pick<Credentials, 'ca' | 'anchors'> {
     if (!isAuthority) {
       throw fault('ca', 'not-a-ca', `${which} (subject ${certificate.subject.text}) ${credentialFaults['not-a-ca']}`);
     }
+    authorityNames.push(certificate.subject.text);
   }
-  return { ca: [toPem(blocks)], anchors: blocks.map(({ der }) => new X509Certificate(der)) };
+  return { ca: [toPem(blocks)], anchors: blocks.map(({ der }) => new X509Certificate(der)), authorityNames };
 }
 
 function parse(option: 'ca' | 'cert', der: Buffer, which: string): ReturnType<typeof parseCertificate> {
@@ -175,7 +179,7 @@ function checkCredentials(input: CredentialInput): Credentials {
   if (passphrase !== undefined && typeof passphrase !== 'string') {
     throw fault('passphrase', 'option-not-a-string', 'must be a string');
   }
-  const { ca, anchors } = readAuthorities(input.ca);
+  const { ca, anchors, authorityNames } = readAuthorities(input.ca);
   const certInput = present('cert', input.cert);
   const keyInput = present('key', input.key);
   const blocks = reading('cert', () => readPemCertificates(certInput));
@@ -197,7 +201,7 @@ function checkCredentials(input: CredentialInput): Credentials {
       `${credentialFaults['key-of-another-certificate']} (subject ${identity.subject.text})`,
     );
   }
-  const parts = { ca, anchors, cert: toPem(blocks), key, passphrase, minVersion, identity };
+  const parts = { ca, anchors, authorityNames, cert: toPem(blocks), key, passphrase, minVersion, identity };
   try {
     const clientContext = tls.createSecureContext({ ...tlsOptions(parts), secureOptions: clientSecureOptions });
     return Object.freeze({ ...parts, clientContext });

@@ -83,7 +83,8 @@ export function dial(options: DialOptions): Promise<{ socket: tls.TLSSocket; pee
     };
     const onAbort = (): void => fail(signal.reason);
     const onError = (error: Error): void => {
-      fail(explainFailedDial({ error: fault ?? error, where, serverAnswered, own: credentials.identity, presented }));
+      const { identity: own, authorityNames } = credentials;
+      fail(explainFailedDial({ error: fault ?? error, where, serverAnswered, own, presented, authorityNames }));
     };
     const onClose = (): void =>
       fail(

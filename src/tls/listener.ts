@@ -252,7 +252,9 @@ export class Listener {
       this.#settle(pending);
       pending.raw.destroy();
     }
-    this.#refuse(pending, explainFailedAccept({ error, authorizationError, presented: pending?.presented }));
+    const { authorityNames } = this.#options.credentials;
+    const presented = pending?.presented;
+    this.#refuse(pending, explainFailedAccept({ error, authorizationError, presented, authorityNames }));
   }
 
   #onSecure(socket: tls.TLSSocket, pending: Pending | undefined): void {

@@ -77,8 +77,38 @@ function transportError(error: unknown, what: string, unknown: TransportCode): H
   return new HandshakeError(code, `${what}: ${transportFaults[code]} (${reason})`, {}, { cause: error });
 }
 
+/** The most CAs that a message names. */
+const maxShownAuthorities = 3;
+
+/**
+ * Explains why verification failed, and, where it is the CA, which are trusted: OpenSSL's result alone does not tell
+ * another CA from a missing intermediate, nor an impostor that bears the name of a trusted CA from any other.
+ */
+function verificationError(
+  result: string,
+  whose: string,
+  presented: PeerIdentity | undefined,
+  authorityNames: readonly string[],
+  cause: unknown,
+): PeerIdentityError {
+  const code = codeOfVerification(result);
+  const details: [string, ...string[]] = [escapeText(result)];
+  const isAboutAuthority = code === 'certificate-untrusted' || code === 'certificate-self-signed';
+  if (!isAboutAuthority) return identityError(code, whose, presented, { detail: details[0], cause });
+  const more = authorityNames.length > maxShownAuthorities ? ' and others' : '';
+  const expected = `${authorityNames.slice(0, maxShownAuthorities).join(' or ')}${more}`;
+  const issuer = presented?.issuer.text;
+  if (code === 'certificate-untrusted' && issuer !== undefined) {
+    if (authorityNames.includes(issuer)) details.push(`the trusted CA of that name, ${issuer}, has another key`);
+    else details.push(`trusted: ${expected}`);
+  }
+  return identityError(code, whose, presented, { detail: details.join('; '), expected, cause });
+}
+
 /** What the server knows of a client whose TLS handshake failed. */
 export interface FailedAccept {
+  /** The names of the CAs that are trusted. */
+  readonly authorityNames: readonly string[];
   readonly error: unknown;
   /** Node's verification result, for example `CERT_HAS_EXPIRED`; falsy when verification was not what failed. */
   readonly authorizationError: unknown;
@@ -87,12 +117,10 @@ export interface FailedAccept {
 }
 
 /** Explains, at the server, why the TLS handshake with a client failed. */
-export function explainFailedAccept({ error, authorizationError, presented }: FailedAccept): MtlsWsError {
+export function explainFailedAccept(failed: FailedAccept): MtlsWsError {
+  const { error, authorizationError, presented, authorityNames } = failed;
   if (typeof authorizationError === 'string' && authorizationError !== '') {
-    return identityError(codeOfVerification(authorizationError), "the client's certificate", presented, {
-      detail: escapeText(authorizationError),
-      cause: error,
-    });
+    return verificationError(authorizationError, "the client's certificate", presented, authorityNames, error);
   }
   const code = codeOf(error);
   if (code === 'ERR_SSL_PEER_DID_NOT_RETURN_A_CERTIFICATE') {
@@ -112,6 +140,8 @@ export function explainFailedAccept({ error, authorizationError, presented }: Fa
 
 /** What the client knows of a server with which the TLS handshake failed. */
 export interface FailedDial {
+  /** The names of the CAs that are trusted. */
+  readonly authorityNames: readonly string[];
   readonly error: unknown;
   /** `host:port`, for the message. */
   readonly where: string;
@@ -130,9 +160,8 @@ export function explainFailedDial(failed: FailedDial): MtlsWsError {
   const refusal = explainAlert(error, own, failed.serverAnswered);
   if (refusal !== undefined) return refusal;
   const code = codeOf(error);
-  const verification = codeOfVerification(code);
-  if (verification !== 'certificate-unknown') {
-    return identityError(verification, "the server's certificate", presented, { detail: code, cause: error });
+  if (codeOfVerification(code) !== 'certificate-unknown') {
+    return verificationError(code, "the server's certificate", presented, failed.authorityNames, error);
   }
   if (failed.serverAnswered && (code === 'ECONNRESET' || code === 'EPIPE')) return explainSilence(own, error);
   return transportError(error, `cannot connect to ${where}`, 'connect-failed');

@@ -27,9 +27,13 @@ const refusedClients: ReadonlyArray<readonly [ClientName, string, RegExp]> = [
   ['expired', 'certificate-expired', /CERT_HAS_EXPIRED/],
   ['notYetValid', 'certificate-not-yet-valid', /CERT_NOT_YET_VALID/],
   ['belowExpiredIntermediate', 'certificate-expired', /CERT_HAS_EXPIRED/],
-  ['otherCa', 'certificate-untrusted', /UNABLE_TO_VERIFY_LEAF_SIGNATURE/],
+  ['otherCa', 'certificate-untrusted', /UNABLE_TO_VERIFY_LEAF_SIGNATURE; trusted: CN=Test CA\)/],
   ['otherCaWithRoot', 'certificate-untrusted', /SELF_SIGNED_CERT_IN_CHAIN/],
-  ['impostorCa', 'certificate-untrusted', /UNABLE_TO_VERIFY_LEAF_SIGNATURE/],
+  [
+    'impostorCa',
+    'certificate-untrusted',
+    /UNABLE_TO_VERIFY_LEAF_SIGNATURE; the trusted CA of that name, CN=Test CA, has another key\)/,
+  ],
   ['impostorCaSameKeyId', 'certificate-bad-signature', /CERT_SIGNATURE_FAILURE/],
   ['serverAuthOnly', 'certificate-wrong-purpose', /INVALID_PURPOSE/],
   ['anyEku', 'certificate-wrong-purpose', /INVALID_PURPOSE/],
@@ -291,7 +295,9 @@ for (const maxVersion of versions) {
         const { subject, issuer } = identityFromChain([issued.der]);
         assert.ok(error.presented?.startsWith(`subject ${subject.text}, issuer ${issuer.text}`), error.presented);
         assert.is(error.certain, true);
-        assert.is(error.expected, code === 'server-name-mismatch' ? 'localhost' : undefined, name);
+        const isAboutAuthority = ['certificate-untrusted', 'certificate-self-signed'].includes(error.code);
+        const expected = isAboutAuthority ? 'CN=Test CA' : code === 'server-name-mismatch' ? 'localhost' : undefined;
+        assert.is(error.expected, expected, name);
         assert.is(received, 0, name);
         // A client of TLS 1.2 has shown its certificate before it can judge the server's.
         if (maxVersion === 'TLSv1.3') assert.not.ok(identityShown, name);
@@ -363,7 +369,7 @@ const words = suite('refusals in words (RFC 8446 §6.2)');
 const own = (): ReturnType<typeof identityFromChain> => identityFromChain([kit().clients.good.der]);
 const coded = (code: string): Error => Object.assign(new Error('openssl'), { code });
 const dialled = (error: unknown, serverAnswered = false): MtlsWsError =>
-  explainFailedDial({ error, where: 'host:1', serverAnswered, own: own(), presented: undefined });
+  explainFailedDial({ error, where: 'host:1', serverAnswered, own: own(), presented: undefined, authorityNames: [] });
 
 words('reads every alert from the error codes of each OpenSSL', () => {
   for (const [name, alert] of Object.entries(alerts)) {
@@ -483,7 +489,7 @@ words('says what is wrong below the certificate', () => {
 
 words('explains at the server what a client did', () => {
   const accept = (error: unknown, authorizationError: unknown = null): MtlsWsError =>
-    explainFailedAccept({ error, authorizationError, presented: undefined });
+    explainFailedAccept({ error, authorizationError, presented: undefined, authorityNames: [] });
   assert.is(accept(coded('ECONNRESET'), 'CERT_REVOKED').code, 'certificate-revoked');
   assert.is(accept(coded('ECONNRESET'), 'SOMETHING_ELSE').code, 'certificate-unknown');
   assert.match(accept(coded('ECONNRESET'), 'SOMETHING_ELSE').message, /SOMETHING_ELSE/);
