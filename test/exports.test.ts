@@ -75,6 +75,7 @@ const doors: Readonly<Record<string, readonly string[]>> = {
     'PemFault',
     'VerifiedPeer',
     'credentialFaults',
+    'credentialInputNames',
     'describeIdentity',
     'dial',
     'explainAlert',

@@ -131,8 +131,9 @@ async function failAt(told: Told, server: net.Server, options: Partial<ConnectOp
 async function allTroubles(): Promise<Told> {
   const told: Told = { client: [], server: [] };
   const { clients, servers } = kit();
-  for (const client of [clients.expired, clients.otherCa, clients.serverAuthOnly]) await refuse(told, {}, client);
-  for (const server of [servers.wrongHost, servers.otherCa]) await refuse(told, server, {});
+  const pair = ({ cert, key }: { cert: string; key: string }) => ({ cert, key });
+  for (const client of [clients.expired, clients.otherCa, clients.serverAuthOnly]) await refuse(told, {}, pair(client));
+  for (const server of [servers.wrongHost, servers.otherCa]) await refuse(told, pair(server), {});
   await refuse(told, { authorize: () => ({ reason: 'only operators may enter' }) }, {});
   const oldTls = tls.createServer({ ...serverCredentials(), requestCert: true, maxVersion: 'TLSv1.2' });
   await failAt(told, oldTls);

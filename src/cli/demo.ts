@@ -172,10 +172,8 @@ async function refuse(
   const ca = pki.ca.cert;
   const day = 86_400_000;
   const past = { notBefore: new Date(Date.now() - 40 * day), notAfter: new Date(Date.now() - 3 * day) };
-  const elsewhere = createServer({
-    ca,
-    ...pki.ca.issue({ commonName: 'another server', kind: 'server', hosts: ['other.example'] }),
-  });
+  const other = pki.ca.issue({ commonName: 'another server', kind: 'server', hosts: ['other.example'] });
+  const elsewhere = createServer({ ca, cert: other.cert, key: other.key });
   const elsewherePort = (await elsewhere.listen({ port: 0, host })).port;
   const attempt = (credentials: { cert: string; key: string }, path = '/chat', to = port): Suspect['attempt'] => {
     return () =>

@@ -22,6 +22,7 @@ import { describeIdentity, type Refusal, type VerifiedPeer } from '../tls/index.
 import { Connection } from './connection.js';
 import {
   type ConnectionOptions,
+  connectionOptionNames,
   type ResolvedConnectionOptions,
   resolveConnectionOptions,
   wholeNumber,
@@ -78,6 +79,15 @@ export interface AcceptorOptions extends ConnectionOptions {
   /** How many connections may be open at once; the next is answered with 503. Default: no limit. */
   maxConnections?: number;
 }
+
+export const acceptorOptionNames: Readonly<Record<keyof AcceptorOptions, true>> = {
+  ...connectionOptionNames,
+  authorize: true,
+  protocols: true,
+  origins: true,
+  onRequest: true,
+  maxConnections: true,
+};
 
 /** What an acceptor tells. */
 export interface AcceptorEvents {
@@ -317,6 +327,10 @@ class Opening {
     this.#answered = true;
     this.#incoming.established();
     socket.off('error', ignore);
+    // Written at once: whatever the user's code does with the connection, the client learns that it is open.
+    const response = acceptResponse({ key, protocol });
+    connectionOptions.trace?.(this.id, 'out', response);
+    socket.write(response);
     const connection = new Connection({
       id: this.id,
       role: 'server',
@@ -326,7 +340,6 @@ class Opening {
       protocol: protocol ?? '',
       remoteAddress,
       remotePort,
-      preface: acceptResponse({ key, protocol }),
       head: rest,
     });
     this.#acceptor.connections.add(connection);

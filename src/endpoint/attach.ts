@@ -10,9 +10,9 @@ import type { TLSSocket } from 'node:tls';
 import { PeerIdentityError, UsageError } from '../errors.js';
 import { Fields, type RequestHead, refusalResponse, requestFault } from '../handshake/index.js';
 import { verifyPeer } from '../tls/index.js';
-import { Acceptor, type AcceptorOptions } from './acceptor.js';
+import { Acceptor, type AcceptorOptions, acceptorOptionNames } from './acceptor.js';
 import type { Connection } from './connection.js';
-import { defaultHandshakeTimeout, wholeNumber } from './options.js';
+import { defaultHandshakeTimeout, refuseUnknown, wholeNumber } from './options.js';
 import type { ServerEvents } from './server.js';
 
 export interface AttachOptions extends AcceptorOptions {
@@ -21,6 +21,12 @@ export interface AttachOptions extends AcceptorOptions {
   /** Milliseconds from the upgrade request to the 101. Default 10,000. */
   handshakeTimeout?: number;
 }
+
+const attachOptionNames: Readonly<Record<keyof AttachOptions, true>> = {
+  ...acceptorOptionNames,
+  path: true,
+  handshakeTimeout: true,
+};
 
 /** The WebSocket side of an `https.Server`. Its events are those of `ServerEvents`. */
 export class AttachedServer extends EventEmitter<ServerEvents> {
@@ -40,6 +46,7 @@ export class AttachedServer extends EventEmitter<ServerEvents> {
         option: 'path',
       });
     }
+    refuseUnknown(options, attachOptionNames, 'attach()');
     this.#server = server;
     this.#path = options.path;
     this.#timeout = wholeNumber('handshakeTimeout', options.handshakeTimeout, defaultHandshakeTimeout);

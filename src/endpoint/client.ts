@@ -15,6 +15,7 @@ import {
 import { canonicalHost, escapeText } from '../text.js';
 import {
   type CredentialInput,
+  credentialInputNames,
   dial,
   explainAlert,
   explainSilence,
@@ -23,7 +24,14 @@ import {
 } from '../tls/index.js';
 import { nextConnectionId } from './acceptor.js';
 import { Connection } from './connection.js';
-import { type ConnectionOptions, defaultHandshakeTimeout, resolveConnectionOptions, wholeNumber } from './options.js';
+import {
+  type ConnectionOptions,
+  connectionOptionNames,
+  defaultHandshakeTimeout,
+  refuseUnknown,
+  resolveConnectionOptions,
+  wholeNumber,
+} from './options.js';
 
 export interface ConnectOptions extends CredentialInput, ConnectionOptions {
   /** The subprotocols to offer, in order of preference. Default: none. */
@@ -41,6 +49,18 @@ export interface ConnectOptions extends CredentialInput, ConnectionOptions {
   /** Milliseconds from the call to the 101. Default 10,000. */
   handshakeTimeout?: number;
 }
+
+const connectOptionNames: Readonly<Record<keyof ConnectOptions, true>> = {
+  ...credentialInputNames,
+  ...connectionOptionNames,
+  protocols: true,
+  origin: true,
+  headers: true,
+  servername: true,
+  signal: true,
+  socket: true,
+  handshakeTimeout: true,
+};
 
 /** A refusal's body is kept up to this many bytes, in the error's message up to much less. */
 const maxBodyBytes = 16 * 1024;
@@ -65,6 +85,7 @@ export async function connect(url: string | URL, options: ConnectOptions): Promi
   if (typeof options !== 'object' || options === null) {
     throw new UsageError('option-missing', 'connect() takes a URL and an object with ca, cert and key');
   }
+  refuseUnknown(options, connectOptionNames, 'connect()');
   const connectionOptions = resolveConnectionOptions(options);
   const { protocols, origin, headers } = options;
   const request = createRequest({ url, protocols, origin, headers });

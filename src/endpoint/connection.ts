@@ -64,8 +64,6 @@ export interface ConnectionParts {
   readonly protocol: string;
   readonly remoteAddress: string;
   readonly remotePort: number;
-  /** Bytes that leave before the first frame and in the same write: the server's 101. */
-  readonly preface?: Buffer;
   /** Bytes that came behind the head of the opening handshake. */
   readonly head?: Buffer;
 }
@@ -193,10 +191,6 @@ export class Connection extends EventEmitter<ConnectionEvents> {
       if (event === 'message') this.#scheduleDelivery();
     });
 
-    if (parts.preface !== undefined) {
-      parts.preface.copy(this.#outbox.reserve(parts.preface.length), 0);
-      this.#outbox.commit(parts.preface.length);
-    }
     if (parts.head !== undefined && parts.head.length > 0) {
       this.#rest = parts.head;
       process.nextTick(() => this.#pump());

@@ -4,6 +4,7 @@
  */
 import { UsageError } from '../errors.js';
 import { defaultFrameLimits, type FrameLimits } from '../frame/index.js';
+import { escapeText } from '../text.js';
 
 /** Sees every byte after the TLS handshake, before it is parsed or as it is written. The bytes are valid during the call. */
 export type Trace = (connectionId: number, direction: 'in' | 'out', bytes: Buffer) => void;
@@ -32,6 +33,34 @@ export interface ConnectionOptions {
   messageStallDeadline?: number;
   /** Sees every byte of this connection after the TLS handshake, secrets included. Default: none. */
   trace?: Trace;
+}
+
+export const connectionOptionNames: Readonly<Record<keyof ConnectionOptions, true>> = {
+  maxMessageBytes: true,
+  maxEmptyFragments: true,
+  maxSendBufferBytes: true,
+  maxUnreadBytes: true,
+  highWaterMark: true,
+  pingInterval: true,
+  pongDeadline: true,
+  closeDeadline: true,
+  messageStallDeadline: true,
+  trace: true,
+};
+
+/**
+ * Refuses an option that does not exist: a misspelt `authorize` would be a door left open.
+ *
+ * @throws UsageError `option-unknown`
+ */
+export function refuseUnknown(options: object, known: Readonly<Record<string, true>>, where: string): void {
+  for (const option of Object.keys(options)) {
+    if (Object.hasOwn(known, option)) continue;
+    const names = Object.keys(known).sort().join(', ');
+    throw new UsageError('option-unknown', `${escapeText(option, 64)} is no option of ${where}: those are ${names}`, {
+      option,
+    });
+  }
 }
 
 export type ResolvedConnectionOptions = Required<Omit<ConnectionOptions, 'trace'>> & {

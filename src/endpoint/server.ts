@@ -3,10 +3,10 @@ import { EventEmitter } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { UsageError } from '../errors.js';
-import { type CredentialInput, Listener, loadCredentials, type Refusal } from '../tls/index.js';
-import { Acceptor, type AcceptorOptions, type UpgradeRequest } from './acceptor.js';
+import { type CredentialInput, credentialInputNames, Listener, loadCredentials, type Refusal } from '../tls/index.js';
+import { Acceptor, type AcceptorOptions, acceptorOptionNames, type UpgradeRequest } from './acceptor.js';
 import type { Connection } from './connection.js';
-import { defaultHandshakeTimeout, wholeNumber } from './options.js';
+import { defaultHandshakeTimeout, refuseUnknown, wholeNumber } from './options.js';
 
 export interface ServerOptions extends CredentialInput, AcceptorOptions {
   /** Milliseconds from accept to the 101, TLS handshake and authorization included. Default 10,000. */
@@ -16,6 +16,14 @@ export interface ServerOptions extends CredentialInput, AcceptorOptions {
   /** Refuses client certificates whose extended key usage does not name `clientAuth`. Default `false`. */
   requireClientAuthEku?: boolean;
 }
+
+const serverOptionNames: Readonly<Record<keyof ServerOptions, true>> = {
+  ...credentialInputNames,
+  ...acceptorOptionNames,
+  handshakeTimeout: true,
+  maxUnauthenticated: true,
+  requireClientAuthEku: true,
+};
 
 export interface ListenOptions {
   /** 0 takes a free one. */
@@ -49,6 +57,7 @@ export class Server extends EventEmitter<ServerEvents> {
     if (typeof options !== 'object' || options === null) {
       throw new UsageError('option-missing', 'createServer() takes an object with ca, cert and key');
     }
+    refuseUnknown(options, serverOptionNames, 'createServer()');
     this.#acceptor = new Acceptor(options, {
       connection: (connection, request) => this.emit('connection', connection, request),
       refused: (refusal) => this.emit('refused', refusal),

@@ -28,6 +28,14 @@ export interface CredentialInput {
   minVersion?: TlsVersion;
 }
 
+export const credentialInputNames: Readonly<Record<keyof CredentialInput, true>> = {
+  ca: true,
+  cert: true,
+  key: true,
+  passphrase: true,
+  minVersion: true,
+};
+
 /** What is wrong with credentials: the code of the `UsageError`, beside those of `pemFaults`. */
 export const credentialFaults = {
   'credential-missing': 'it is missing: mutual TLS needs ca, cert and key',

@@ -4,6 +4,7 @@ export {
   type CredentialInput,
   type Credentials,
   credentialFaults,
+  credentialInputNames,
   loadCredentials,
   type PemInput,
 } from './credentials.js';

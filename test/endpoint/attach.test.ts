@@ -154,6 +154,10 @@ attaching('throws unless the server verifies its clients (M6)', () => {
     );
   }
   const good = https.createServer({ ...credentials, requestCert: true });
+  assert.throws(
+    () => attach(good, { path: '/', autorize: () => false } as never),
+    (error: unknown) => error instanceof UsageError && error.code === 'option-unknown',
+  );
   for (const path of [undefined, 'chat', '/chat?x']) {
     assert.throws(
       () => attach(good, { path } as never),

@@ -194,6 +194,8 @@ opening('refuses options that cannot be meant (T17, M6)', async () => {
     ['wss://localhost/', { key: undefined }],
     ['wss://localhost/', { ca: '/etc/ssl/ca.pem' }],
     ['wss://localhost/', { minVersion: 'TLSv1.1' }],
+    ['wss://localhost/', { rejectUnauthorized: false }],
+    ['wss://localhost/', { maxMessageByte: 1 }],
   ];
   for (const [url, options] of wrong) {
     const error = await rejection(connect(url, { ...clientCredentials(), ...options } as never));

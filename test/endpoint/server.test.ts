@@ -76,6 +76,26 @@ opening('refuses a bad frame in the same packet as the request, without an error
   }
 });
 
+opening('answers 101 whatever is done with the connection at once', async () => {
+  const deeds: ReadonlyArray<(connection: Connection) => void> = [
+    (connection) => connection.send(Buffer.alloc(20_000_000)),
+    (connection) => connection.terminate(),
+    (connection) => {
+      for (let index = 0; index < 20; index++) connection.send(Buffer.alloc(1_000_000));
+    },
+  ];
+  for (const deed of deeds) {
+    const { server, url } = await startServer();
+    try {
+      server.on('connection', deed);
+      const near = await connect(url, clientCredentials());
+      near.terminate();
+    } finally {
+      await server.close({ deadline: 0 });
+    }
+  }
+});
+
 opening('holds frames while authorization takes its time, and drops them when it refuses (T7)', async () => {
   for (const allowed of [true, false]) {
     let messages = 0;
@@ -451,6 +471,10 @@ lifetime('refuses options that would be protections switched off in silence (M6)
     ['protocols', 'chat'],
     ['origins', ['app.example']],
     ['origins', '*'],
+    ['autorize', () => false],
+    ['requestCert', false],
+    ['rejectUnauthorized', false],
+    ['__proto__x', 1],
   ];
   for (const [option, value] of wrong) {
     assert.throws(
