@@ -113,6 +113,49 @@ examples('attach serves pages and connections on one port', async () => {
   }
 });
 
+examples('loop echoes, and outlives a client that vanishes', async () => {
+  const program = example('loop', '0');
+  const [, url] = await program.match('stdout', /listening on (wss:\S+)\n/);
+  try {
+    const gone = await connect(url!, credentials());
+    const other = await connect(url!, credentials());
+    gone.terminate();
+    await program.match(
+      'stderr',
+      /^CN=mtls-ws development client: ConnectionClosedError: the connection is closed \(1006/m,
+    );
+    assert.is(await echoOf(other, 'still here'), 'still here');
+  } finally {
+    await end(program);
+  }
+});
+
+examples('streams echoes messages of both kinds, empty ones too', async () => {
+  const program = example('streams', '0');
+  const [, url] = await program.match('stdout', /listening on (wss:\S+)\n/);
+  try {
+    for (const data of ['text', '', Buffer.alloc(0), Buffer.alloc(300_000, 7)]) {
+      const connection = await connect(url!, credentials());
+      const message = once(connection, 'message');
+      connection.send(data);
+      assert.equal(await message, [data]);
+      await connection.close();
+    }
+  } finally {
+    await end(program);
+  }
+});
+
+examples('authorize lets operators and sensors in where they belong', async () => {
+  const { code, stdout } = await example('authorize').outcome;
+  assert.is(code, 0);
+  const told = stdout.toString().trim().split('\n');
+  assert.equal(told, [
+    ...['/operate: open', '/measure: open', '/operate: 403', '/measure: open', '/operate: 403', '/measure: open'],
+    ...['/operate: open', '/measure: 403', '/operate: 403', '/measure: 403'],
+  ]);
+});
+
 examples('tunnel goes through a proxy that knows CONNECT', async () => {
   const { pki } = files();
   const server = createServer({ ca: pki.ca.cert, cert: pki.server.cert, key: pki.server.key });

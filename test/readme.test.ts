@@ -29,6 +29,7 @@ const runBy: Readonly<Record<string, readonly string[]>> = {
     'sh connect',
     'text connect',
   ],
+  'test/examples.test.ts, as a part of the example': ['js loop'],
   'test/interop/readme.test.ts': [
     ...['sh pack', 'sh openssl', 'text without-san', 'sh curl', 'text curl', 'sh curl-without', 'text curl-without'],
     ...['text serve-stderr', 'sh s_client', 'text s_client'],
@@ -84,6 +85,10 @@ documentation('shows serve and connect as they are', async () => {
   } finally {
     server.child.kill('SIGKILL');
   }
+});
+
+documentation('shows a loop that is a part of its example', () => {
+  assert.ok(readFileSync(join(root, 'examples/loop.ts'), 'utf8').includes(`\n${block('js', 'loop')}`));
 });
 
 interface Told {
@@ -172,9 +177,9 @@ documentation('lists troubles in the words in which they are told, at the end wh
 });
 
 documentation('links to files that exist', () => {
-  for (const name of ['README.md', 'docs/options.md']) {
+  for (const name of ['README.md', 'CONTRIBUTING.md', 'docs/options.md', 'docs/api.md']) {
     const text = readFileSync(join(root, name), 'utf8');
-    for (const [, target] of text.matchAll(/\]\(([^)#:]+)\)/g)) {
+    for (const [, target] of text.matchAll(/\]\(([^)#:]+)(?:#[^)]*)?\)/g)) {
       assert.ok(existsSync(join(root, name, '..', target!)), `${name} links to ${target}`);
     }
   }

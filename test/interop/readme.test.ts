@@ -1,6 +1,7 @@
 /** Runs the blocks of README.md that take openssl, curl or npm, as they stand but for the port. */
 import { execFileSync } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, readFileSync, statSync, symlinkSync } from 'node:fs';
+import { once } from 'node:events';
+import { cpSync, existsSync, readFileSync, statSync, symlinkSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { type Connection, connect, createServer, PeerIdentityError } from 'mtls-ws';
 import * as assert from 'uvu/assert';
@@ -21,7 +22,10 @@ async function makeCertificates(directory: string, text: string): Promise<void> 
   assert.is(code, 0, stderr);
 }
 
-function credentials(directory: string, name: 'server' | 'client'): { ca: Buffer; cert: Buffer; key: Buffer } {
+function credentials(
+  directory: string,
+  name: 'server' | 'client' | 'other',
+): { ca: Buffer; cert: Buffer; key: Buffer } {
   const file = (path: string): Buffer => readFileSync(join(directory, 'certs', path));
   return { ca: file('ca.pem'), cert: file(`${name}.pem`), key: file(`${name}.key`) };
 }
@@ -52,6 +56,28 @@ documentation('the openssl recipe connects, with a client certificate without ex
   assert.not.match(text, 'Extended Key Usage');
   const { peer } = await connectWith(directory);
   assert.is(peer.subjectCommonName, 'my server');
+});
+
+documentation('the openssl recipe makes another client with the CA of pki init', ['openssl'], async () => {
+  const paragraph = recipe.split('\n\n')[3]!;
+  assert.match(paragraph, /^# the client/);
+  const directory = project();
+  await makeCertificates(directory, block('sh', 'node'));
+  await makeCertificates(
+    directory,
+    paragraph.replaceAll('certs/client', 'certs/other').replace('device-7', 'device-8'),
+  );
+  const server = createServer(credentials(directory, 'server'));
+  const accepted = once(server, 'connection');
+  const { port } = await server.listen({ port: 0 });
+  try {
+    const connection = await connect(`wss://localhost:${port}`, credentials(directory, 'other'));
+    const [far] = (await accepted) as [Connection];
+    assert.is(far.peer.subjectCommonName, 'device-8');
+    await connection.close();
+  } finally {
+    await server.close();
+  }
 });
 
 documentation('the openssl recipe without its subjectAltName is refused, in words about it', ['openssl'], async () => {
@@ -128,9 +154,11 @@ documentation('openssl s_client gets an answer with a certificate, and an alert 
 documentation('the packed file installs into a project, and runs there', ['npm'], async () => {
   const clone = join(temporaryDirectory(), 'mtls-ws');
   const target = join(dirname(clone), 'my-project');
-  mkdirSync(target);
   const left = ['.git', 'node_modules', 'dist', 'coverage'].map((name) => join(root, name));
-  cpSync(root, clone, { recursive: true, filter: (path) => !left.includes(path) && !path.includes('/bench/') });
+  cpSync(root, clone, {
+    recursive: true,
+    filter: (path) => !left.includes(path) && !(path.includes('/bench/') && !path.endsWith('/bench/README.md')),
+  });
   symlinkSync(join(root, 'node_modules'), join(clone, 'node_modules'));
   const [install, ...rest] = block('sh', 'pack').split('\n');
   assert.is(install, 'npm ci');
@@ -142,6 +170,13 @@ documentation('the packed file installs into a project, and runs there', ['npm']
   assert.ok(existsSync(join(target, 'certs/client.key')));
   // What it prints can be copied into a shell.
   assert.match(made.stdout.toString(), /^ {2}npx mtls-ws serve --port 8443/m);
+
+  const installed = join(target, 'node_modules/mtls-ws');
+  for (const name of ['README.md', 'CONTRIBUTING.md', 'docs/api.md', 'docs/options.md']) {
+    for (const [, link] of readFileSync(join(installed, name), 'utf8').matchAll(/\]\(([^)#:]+)(?:#[^)]*)?\)/g)) {
+      assert.ok(existsSync(join(installed, name, '..', link!)), `${name} in the package links to ${link}`);
+    }
+  }
 
   const size = statSync(join(target, 'mtls-ws-0.1.0.tgz')).size / 1024;
   const told = Number(/The packed file has (\d+) KiB/.exec(readme)?.[1]);

@@ -1,4 +1,4 @@
-/** The fenced blocks of README.md, by the name behind their language: ```sh curl. */
+/** The fenced blocks of a document, by the name behind their language: ```sh curl. */
 import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -15,9 +15,17 @@ export interface Block {
   readonly text: string;
 }
 
-export const blocks: readonly Block[] = [...readme.matchAll(/^```(\w*) ?(\S*)\n(.*?)^```$/gms)].map(
-  ([, language, name, text]) => ({ language: language!, name: name!, text: text! }),
-);
+/** Returns the fenced blocks of a text in Markdown. */
+export function blocksOf(text: string): readonly Block[] {
+  return [...text.matchAll(/^```(\w*) ?(\S*)\n(.*?)^```$/gms)].map(([, language, name, body]) => ({
+    language: language!,
+    name: name!,
+    text: body!,
+  }));
+}
+
+/** The blocks of README.md. */
+export const blocks: readonly Block[] = blocksOf(readme);
 
 /** Returns the only block of a language and name. */
 export function block(language: string, name: string): string {
