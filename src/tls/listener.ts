@@ -56,7 +56,6 @@ class Pending {
   readonly raw: Duplex;
   readonly remoteAddress: string;
   readonly remotePort: number;
-  readonly localPort: number;
   timer: NodeJS.Timeout | undefined;
   /** Whether its `TLSSocket` is known. */
   watched = false;
@@ -67,11 +66,10 @@ class Pending {
   presented: PeerIdentity | undefined;
 
   constructor(raw: Duplex) {
-    const { remoteAddress, remotePort, localPort } = raw as Partial<net.Socket>;
+    const { remoteAddress, remotePort } = raw as Partial<net.Socket>;
     this.raw = raw;
     this.remoteAddress = remoteAddress ?? '';
     this.remotePort = remotePort ?? 0;
-    this.localPort = localPort ?? 0;
   }
 }
 
@@ -90,6 +88,7 @@ export class Listener {
     this.#options = options;
     this.#tls = this.#createTls((socket) => this.#pendingOf(socket));
     this.#net = net.createServer({ noDelay: true }, (raw) => this.inject(raw));
+    this.#net.on('error', (error) => this.#onAcceptError(error));
   }
 
   #createTls(pendingOf: (socket: tls.TLSSocket) => Pending | undefined): tls.Server {
@@ -109,33 +108,49 @@ export class Listener {
     return server;
   }
 
+  /**
+   * Starts to listen, and resolves with where. Rejects with Node's own error, for example `EADDRINUSE`, and with
+   * `UsageError` `server-closed` if `close()` comes first.
+   */
   listen(options: { port: number; host: string; backlog?: number }): Promise<net.AddressInfo> {
+    const server = this.#net;
     return new Promise((resolve, reject) => {
-      this.#net.once('error', reject);
-      this.#net.listen({ ...options, exclusive: true }, () => {
-        this.#net.off('error', reject);
+      const settle = (): void => {
+        server.off('listening', onListening);
+        server.off('error', onError);
+        server.off('close', onClose);
+      };
+      const onListening = (): void => {
         if (this.#closed) {
-          this.#net.close();
-          reject(new UsageError('server-closed', 'the server was closed before it listened'));
+          server.close();
           return;
         }
-        // A later error is one of accepting (no file descriptor left, for example): the next accept may succeed.
-        this.#net.on('error', (error) => {
-          this.#options.onRefusal({
-            error: new HandshakeError(
-              'accept-failed',
-              `no connection could be accepted: ${error.message}`,
-              {},
-              { cause: error },
-            ),
-            remoteAddress: '',
-            remotePort: 0,
-            presented: undefined,
-          });
-        });
-        resolve(this.#net.address() as net.AddressInfo);
-      });
+        settle();
+        resolve(server.address() as net.AddressInfo);
+      };
+      const onError = (error: Error): void => {
+        settle();
+        reject(error);
+      };
+      const onClose = (): void => {
+        onError(new UsageError('server-closed', 'the server was closed before it listened'));
+      };
+      // Throws if it listens already; all that it emits comes later.
+      server.listen({ ...options, exclusive: true });
+      server.on('listening', onListening);
+      server.on('error', onError);
+      server.on('close', onClose);
     });
+  }
+
+  /** No file descriptor is left, for example: the next accept may succeed. */
+  #onAcceptError(cause: Error): void {
+    // Before it listens, the error is that of listening, which its caller is told.
+    if (!this.#net.listening) return;
+    this.#refuse(
+      undefined,
+      new HandshakeError('accept-failed', `no connection could be accepted: ${cause.message}`, {}, { cause }),
+    );
   }
 
   /** Where it listens; `undefined` before and after. */

@@ -440,6 +440,42 @@ lifetime('closes before it has ever listened', async () => {
   await createServer(serverCredentials()).close();
 });
 
+lifetime('settles listen() when close() comes at any moment before it listens', async () => {
+  for (let ticks = 0; ticks < 8; ticks++) {
+    const server = createServer(serverCredentials());
+    const listening = server.listen({ port: 0 }).then(
+      () => 'listening',
+      (error) => error.code,
+    );
+    let left = ticks;
+    const closed = new Promise<void>((resolve) => {
+      const next = (): void => {
+        if (left-- > 0) process.nextTick(next);
+        else resolve(server.close());
+      };
+      next();
+    });
+    assert.ok(['listening', 'server-closed'].includes(await listening), `closed after ${ticks} ticks`);
+    await closed;
+    assert.is(server.address(), undefined);
+  }
+});
+
+lifetime('listens on another port after one that is taken, and on one only', async () => {
+  const { server: taken, port } = await startServer();
+  const server = createServer(serverCredentials());
+  const code = (error: NodeJS.ErrnoException): unknown => error.code;
+  try {
+    assert.is(await server.listen({ port }).catch(code), 'EADDRINUSE');
+    const address = await server.listen({ port: 0 });
+    assert.is(await server.listen({ port: 0 }).catch(code), 'ERR_SERVER_ALREADY_LISTEN');
+    assert.equal(server.address(), address);
+  } finally {
+    await server.close();
+    await taken.close();
+  }
+});
+
 lifetime('rejects when the port is taken', async () => {
   const { server, port } = await startServer();
   try {
