@@ -64,8 +64,9 @@ export const identityFaults: Readonly<Record<IdentityCode, IdentityFault>> = {
     section: 'RFC 5280 §4.2.1.12',
   },
   'certificate-chain-invalid': {
-    words: 'the chain is not valid: a certificate in it was signed by one that is no CA, or breaks a constraint',
-    hint: 'certificates are issued by CA certificates only (basicConstraints CA:TRUE, keyCertSign)',
+    words:
+      'the chain is not valid: a certificate in it was signed by one that is no CA, breaks a constraint, has a critical extension that is not known, or is too weak (SHA-1, a short key)',
+    hint: 'certificates are issued by CA certificates only (basicConstraints CA:TRUE, keyCertSign), with SHA-256 or better, for keys of RSA 2048 or EC P-256 at least',
     section: 'RFC 5280 §6.1.4',
   },
   'certificate-chain-too-long': {

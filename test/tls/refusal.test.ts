@@ -38,7 +38,7 @@ const refusedClients: ReadonlyArray<readonly [ClientName, string, RegExp]> = [
   ['serverAuthOnly', 'certificate-wrong-purpose', /INVALID_PURPOSE/],
   ['anyEku', 'certificate-wrong-purpose', /INVALID_PURPOSE/],
   ['unrelatedEku', 'certificate-wrong-purpose', /INVALID_PURPOSE/],
-  ['unknownCritical', 'certificate-chain-invalid', /UNSPECIFIED/],
+  ['unknownCritical', 'certificate-chain-invalid', /critical extension that is not known.* \(UNSPECIFIED\)/],
   ['selfSigned', 'certificate-self-signed', /DEPTH_ZERO_SELF_SIGNED_CERT/],
   ['signedByLeaf', 'certificate-chain-invalid', /UNSPECIFIED|INVALID_CA/],
   ['pathLengthExceeded', 'certificate-chain-too-long', /PATH_LENGTH_EXCEEDED/],
