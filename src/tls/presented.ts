@@ -26,7 +26,7 @@ export function readPresented(socket: TLSSocket, limit: number): Presented | und
   let next: Partial<DetailedPeerCertificate> | undefined = leaf;
   // A certificate that issued itself is its own issuer here.
   let last: Partial<DetailedPeerCertificate> | undefined;
-  while (next?.raw !== undefined && next !== last && chain.length <= limit + 1) {
+  while (next?.raw !== undefined && next !== last && chain.length <= limit) {
     chain.push(next.raw);
     last = next;
     next = next.issuerCertificate;

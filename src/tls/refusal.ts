@@ -6,6 +6,7 @@ import { HandshakeError, type MtlsWsError, PeerIdentityError } from '../errors.j
 import { escapeText } from '../text.js';
 import { alertOf, alerts, codeOfVerification, identityFaults } from './errors.js';
 import type { PeerIdentity } from './identity.js';
+import { purposeOids } from './oids.js';
 import { identityError } from './verified-peer.js';
 
 /** Failures below the certificate: the code of the error, and what to say. */
@@ -231,7 +232,7 @@ function describeOwn(own: PeerIdentity): string {
   };
   if (now > own.validTo.getTime()) parts.push(`expired ${days(now - own.validTo.getTime())} ago`);
   if (now < own.validFrom.getTime()) parts.push(`not valid for another ${days(own.validFrom.getTime() - now)}`);
-  if (own.extendedKeyUsage !== undefined && !own.extendedKeyUsage.includes('1.3.6.1.5.5.7.3.2')) {
+  if (own.extendedKeyUsage !== undefined && !own.extendedKeyUsage.includes(purposeOids.clientAuth)) {
     parts.push('its extended key usage lacks clientAuth');
   }
   return parts.join(', ');

@@ -10,6 +10,7 @@ import { canonicalHost, escapeText } from '../text.js';
 import type { DistinguishedName } from './distinguished-name.js';
 import { codeOfVerification, type IdentityCode, identityFaults } from './errors.js';
 import { type CertificateSummary, describeIdentity, identityFromChain, type PeerIdentity } from './identity.js';
+import { purposeOids } from './oids.js';
 import { readPresented } from './presented.js';
 import type { SubjectAltNames } from './san.js';
 import { matchServerName } from './server-name.js';
@@ -51,7 +52,6 @@ export class VerifiedPeer implements PeerIdentity {
   readonly fingerprint256: string;
   readonly publicKeySha256: string;
   readonly extendedKeyUsage: readonly string[] | undefined;
-  /** Leaf first, each certificate signed by the next, up to the trusted CA. What else the peer presented is not in it. */
   readonly der: Buffer;
   readonly tls: TlsParameters;
   // Few ask for the chain, and proving it takes a signature check for each link.
@@ -92,9 +92,6 @@ export class VerifiedPeer implements PeerIdentity {
   }
 }
 
-/** The `extendedKeyUsage` purposes (RFC 5280 §4.2.1.12). */
-const purposes = { server: '1.3.6.1.5.5.7.3.1', client: '1.3.6.1.5.5.7.3.2' } as const;
-
 export interface GatePolicy {
   /** Which end the peer is. */
   readonly peerRole: 'client' | 'server';
@@ -114,7 +111,7 @@ export function identityError(
   code: IdentityCode,
   whose: string,
   identity: PeerIdentity | undefined,
-  details: { detail?: string; expected?: string; cause?: unknown; certain?: boolean } = {},
+  details: { detail?: string; expected?: string; cause?: unknown } = {},
 ): PeerIdentityError {
   const { words, hint, section } = identityFaults[code];
   const presented = identity === undefined ? undefined : describeIdentity(identity);
@@ -123,7 +120,7 @@ export function identityError(
   return new PeerIdentityError(
     code,
     `${whose} was refused: ${words}${detail}${shown} (${section})`,
-    { presented, expected: details.expected, hint, certain: details.certain },
+    { presented, expected: details.expected, hint },
     details.cause === undefined ? undefined : { cause: details.cause },
   );
 }
@@ -182,9 +179,9 @@ export function verifyPeer(socket: TLSSocket, policy: GatePolicy): VerifiedPeer 
     if (now < identity.validFrom.getTime()) return fault('certificate-not-yet-valid');
     if (now > identity.validTo.getTime()) return fault('certificate-expired');
     const usage = identity.extendedKeyUsage;
-    const needed = purposes[policy.peerRole];
+    const needed = policy.peerRole === 'server' ? purposeOids.serverAuth : purposeOids.clientAuth;
     const usageRequired = policy.peerRole === 'client' && policy.requireClientAuthEku === true;
-    if (usage === undefined ? usageRequired : !usage.includes(needed) && !usage.includes('2.5.29.37.0')) {
+    if (usage === undefined ? usageRequired : !usage.includes(needed) && !usage.includes(purposeOids.any)) {
       return fault('certificate-wrong-purpose');
     }
     if (policy.peerRole === 'server') {
