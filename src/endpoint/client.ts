@@ -93,6 +93,12 @@ export async function connect(url: string | URL, options: ConnectOptions): Promi
   const timeout = wholeNumber('handshakeTimeout', options.handshakeTimeout, defaultHandshakeTimeout);
   const { hostname, port } = new URL(url);
   const host = canonicalHost(hostname)?.host ?? hostname;
+  const { servername } = options;
+  if (servername !== undefined && (typeof servername !== 'string' || canonicalHost(servername) === undefined)) {
+    throw new UsageError('servername-malformed', 'servername must be a host name or an IP address', {
+      option: 'servername',
+    });
+  }
 
   if (options.signal !== undefined && typeof options.signal?.addEventListener !== 'function') {
     throw new UsageError('option-not-a-signal', 'signal must be an AbortSignal', { option: 'signal' });
@@ -113,7 +119,7 @@ export async function connect(url: string | URL, options: ConnectOptions): Promi
     const { socket, peer } = await dial({
       host,
       port: port === '' ? 443 : Number(port),
-      serverName: options.servername,
+      serverName: servername,
       credentials,
       socket: options.socket,
       signal: attempt.signal,

@@ -2,6 +2,7 @@
  * The options that both ends share, with their defaults; and the check that a wrong value is the caller's mistake, told
  * at once, and never a protection that is silently off (M6).
  */
+import { constants } from 'node:buffer';
 import { UsageError } from '../errors.js';
 import { defaultFrameLimits, type FrameLimits } from '../frame/index.js';
 import { escapeText } from '../text.js';
@@ -10,7 +11,10 @@ import { escapeText } from '../text.js';
 export type Trace = (connectionId: number, direction: 'in' | 'out', bytes: Buffer) => void;
 
 export interface ConnectionOptions {
-  /** The longest message that is received, in bytes of payload, all fragments together. Default 16 MiB. */
+  /**
+   * The longest message that is received whole, in bytes of payload, all fragments together. Default 16 MiB; at most
+   * `buffer.constants.MAX_STRING_LENGTH`, some 512 MiB. Messages that are streamed may be longer.
+   */
   maxMessageBytes?: number;
   /** How many empty fragments one received message may have. Default 64. Fragments with payload are not counted. */
   maxEmptyFragments?: number;
@@ -111,7 +115,9 @@ export function wholeNumber(
 export function resolveConnectionOptions(options: ConnectionOptions): ResolvedConnectionOptions {
   const d = connectionDefaults;
   const bytes = Number.MAX_SAFE_INTEGER;
-  const maxMessageBytes = wholeNumber('maxMessageBytes', options.maxMessageBytes, d.maxMessageBytes, 1, 2 ** 32);
+  // A text becomes one string, and has no more characters than bytes. What is longer can be streamed.
+  const longest = constants.MAX_STRING_LENGTH;
+  const maxMessageBytes = wholeNumber('maxMessageBytes', options.maxMessageBytes, d.maxMessageBytes, 1, longest);
   const maxEmptyFragments = wholeNumber('maxEmptyFragments', options.maxEmptyFragments, d.maxEmptyFragments, 0, bytes);
   if (options.trace !== undefined && typeof options.trace !== 'function') {
     throw new UsageError('option-not-a-function', 'trace must be a function', { option: 'trace' });

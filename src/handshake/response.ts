@@ -35,10 +35,14 @@ const reasonPhrases: Readonly<Record<number, string>> = {
  */
 export function headerLines(headers: HeaderInput | undefined, reserved: ReadonlySet<string>): string {
   if (headers === undefined) return '';
+  if (typeof headers !== 'object' || headers === null) {
+    throw new UsageError('header-malformed', 'headers must be an object, or pairs of name and value', {
+      option: 'headers',
+    });
+  }
   let lines = '';
-  const entries =
-    Symbol.iterator in headers ? (headers as Iterable<readonly [string, string]>) : Object.entries(headers);
-  for (const [name, value] of entries) {
+  for (const entry of Symbol.iterator in headers ? headers : Object.entries(headers)) {
+    const [name, value] = Array.isArray(entry) ? (entry as unknown[]) : [];
     if (typeof name !== 'string' || !isToken(name) || typeof value !== 'string' || !isFieldValue(value)) {
       throw new UsageError(
         'header-malformed',

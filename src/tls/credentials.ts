@@ -158,7 +158,8 @@ let last: { digest: string; credentials: Credentials } | undefined;
 /** Returns a digest of everything that credentials depend on; `undefined` where it is not all text or bytes. */
 function digestOf({ ca, cert, key, passphrase, minVersion }: CredentialInput): string | undefined {
   const parts: unknown[] = [cert, key, ...(Array.isArray(ca) ? ca : [ca])];
-  if (!parts.every(isPem) || (passphrase !== undefined && typeof passphrase !== 'string')) return undefined;
+  if (!parts.every(isPem)) return undefined;
+  if (![passphrase, minVersion].every((value) => value === undefined || typeof value === 'string')) return undefined;
   const hash = createHash('sha256').update(JSON.stringify([minVersion, passphrase, parts.map(({ length }) => length)]));
   for (const part of parts) hash.update(part);
   return hash.digest('base64');

@@ -10,6 +10,7 @@ import {
   PeerIdentityError,
   UsageError,
 } from '../../src/index.js';
+import { loadCredentials } from '../../src/tls/index.js';
 import { clientCredentials, rawServer, serverCredentials, startServer, switching, until } from '../support/ends.js';
 import { suite } from '../support/suite.js';
 
@@ -196,7 +197,16 @@ opening('refuses options that cannot be meant (T17, M6)', async () => {
     ['wss://localhost/', { minVersion: 'TLSv1.1' }],
     ['wss://localhost/', { rejectUnauthorized: false }],
     ['wss://localhost/', { maxMessageByte: 1 }],
+    ['wss://localhost/', { minVersion: null }],
+    ['wss://localhost/', { servername: '' }],
+    ['wss://localhost/', { servername: 'a b' }],
+    ['wss://localhost/', { servername: 5 }],
+    ['wss://localhost/', { headers: 5 }],
+    ['wss://localhost/', { headers: ['X: a'] }],
+    ['wss://localhost/', { maxMessageBytes: 2 ** 32 }],
   ];
+  // What was checked last must not vouch for what is wrong.
+  loadCredentials(clientCredentials());
   for (const [url, options] of wrong) {
     const error = await rejection(connect(url, { ...clientCredentials(), ...options } as never));
     assert.instance(error, UsageError, `${url} ${JSON.stringify(options)}: ${error}`);

@@ -1,3 +1,4 @@
+import { constants } from 'node:buffer';
 import { once } from 'node:events';
 import * as net from 'node:net';
 import * as assert from 'uvu/assert';
@@ -499,6 +500,8 @@ lifetime('refuses options that would be protections switched off in silence (M6)
     ['maxConnections', 0],
     ['maxMessageBytes', -1],
     ['maxMessageBytes', '1000'],
+    ['maxMessageBytes', constants.MAX_STRING_LENGTH + 1],
+    ['minVersion', null],
     ['handshakeTimeout', 0],
     ['handshakeTimeout', Number.POSITIVE_INFINITY],
     ['pingInterval', 1.5],

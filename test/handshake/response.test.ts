@@ -191,7 +191,19 @@ plain('refuse a Location or any field with CR, LF or NUL (T17)', () => {
     throws(() => plainResponse(302, '', { headers: { Location: `/a${bad}b` } }), 'header-malformed', 'headers');
     throws(() => plainResponse(302, '', { headers: [[`A${bad}`, 'b']] }), 'header-malformed', 'headers');
   }
-  for (const headers of [{ '': 'a' }, { A: ' b' }, { A: 'b\t' }, { A: 1 }, [[1, 'a']]]) {
+  for (const headers of [
+    { '': 'a' },
+    { A: ' b' },
+    { A: 'b\t' },
+    { A: 1 },
+    [[1, 'a']],
+    [['A']],
+    ['A: b'],
+    [1],
+    null,
+    'A: b',
+    5,
+  ]) {
     throws(() => plainResponse(200, '', { headers: headers as HeaderInput }), 'header-malformed', 'headers');
   }
 });
