@@ -4,6 +4,7 @@
  *
  *   node dist/examples/attach.js 8443
  */
+import { constants } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
@@ -15,6 +16,7 @@ const pages = createServer(
     cert: readFileSync('certs/server.pem'),
     key: readFileSync('certs/server.key'),
     requestCert: true, // without this line Node asks no client for a certificate
+    secureOptions: constants.SSL_OP_NO_TICKET, // without this line clients may resume a session, which is refused
     minVersion: 'TLSv1.3',
   },
   (_request, response) => response.end('a page\n'),

@@ -383,20 +383,28 @@ class Opening {
   #answer(bytes: Buffer): void {
     const { socket } = this.#incoming;
     this.#answered = true;
-    this.#acceptor.inside.connectionOptions.trace?.(this.id, 'out', bytes);
-    // What the client still sends is dropped, so that it can read the answer before it sees a reset; not for ever.
-    const timer = setTimeout(() => socket.destroy(), this.#acceptor.inside.connectionOptions.closeDeadline);
-    socket.once('close', () => clearTimeout(timer));
-    socket.on('data', ignore);
-    socket.on('end', () => socket.destroy());
-    socket.end(bytes);
-    socket.resume();
+    const { trace, closeDeadline } = this.#acceptor.inside.connectionOptions;
+    trace?.(this.id, 'out', bytes);
+    endWith(socket, bytes, closeDeadline);
   }
 
   #report(error: MtlsWsError): void {
     const { peer, remoteAddress, remotePort } = this.#incoming;
     this.#acceptor.inside.events.refused({ error, remoteAddress, remotePort, presented: describeIdentity(peer) });
   }
+}
+
+/**
+ * Writes the last answer and closes. What the client still sends is dropped, so that it can read the answer before it
+ * sees a reset; after `deadline` milliseconds it is cut.
+ */
+export function endWith(socket: Duplex, bytes: Buffer, deadline: number): void {
+  const timer = setTimeout(() => socket.destroy(), deadline);
+  socket.once('close', () => clearTimeout(timer));
+  socket.on('data', ignore);
+  socket.on('end', () => socket.destroy());
+  socket.end(bytes);
+  socket.resume();
 }
 
 function ignore(): void {}

@@ -7,10 +7,10 @@ import type { IncomingMessage as HttpRequest } from 'node:http';
 import type { Server as HttpsServer } from 'node:https';
 import type { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
-import { PeerIdentityError, UsageError } from '../errors.js';
+import { HandshakeError, PeerIdentityError, UsageError } from '../errors.js';
 import { Fields, type RequestHead, refusalResponse, requestFault } from '../handshake/index.js';
 import { verifyPeer } from '../tls/index.js';
-import { Acceptor, type AcceptorOptions, acceptorOptionNames } from './acceptor.js';
+import { Acceptor, type AcceptorOptions, acceptorOptionNames, endWith } from './acceptor.js';
 import type { Connection } from './connection.js';
 import { defaultHandshakeTimeout, refuseUnknown, wholeNumber } from './options.js';
 import type { ServerEvents } from './server.js';
@@ -68,8 +68,7 @@ export class AttachedServer extends EventEmitter<ServerEvents> {
     if (target.split('?', 1)[0] !== this.#path) {
       // Nobody else listens: an upgrade that nobody answers would stay open for ever.
       if (this.#server.listenerCount('upgrade') === 1) {
-        socket.on('error', () => {});
-        socket.end(refusalResponse(requestFault('path-not-found', 'there is no WebSocket at this path')));
+        this.#refuse(socket, requestFault('path-not-found', 'there is no WebSocket at this path'));
       }
       return;
     }
@@ -77,8 +76,8 @@ export class AttachedServer extends EventEmitter<ServerEvents> {
     const { remoteAddress = '', remotePort = 0 } = secure;
     const peer = verifyPeer(secure, { peerRole: 'client' });
     if (peer instanceof PeerIdentityError) {
-      socket.on('error', () => {});
-      socket.destroy();
+      // The client is one that OpenSSL let in, and it can read why the gate does not (a resumed session, mostly).
+      this.#refuse(socket, new HandshakeError(peer.code, `${peer.message}; ${peer.hint}`, { httpStatus: 403 }));
       this.emit('refused', { error: peer, remoteAddress, remotePort, presented: peer.presented });
       return;
     }
@@ -100,6 +99,12 @@ export class AttachedServer extends EventEmitter<ServerEvents> {
       fields: Fields.fromRaw(request.rawHeaders),
     };
     this.#acceptor.acceptRequest(incoming, requestHead, head);
+  }
+
+  #refuse(socket: Duplex, error: HandshakeError): void {
+    socket.on('error', () => {});
+    // The `https.Server` has let go of the socket: nobody else would ever close it.
+    endWith(socket, refusalResponse(error), this.#acceptor.inside.connectionOptions.closeDeadline);
   }
 
   /** Takes no more upgrades, closes its connections with 1001, and cuts what is left after `deadline` ms (default 5,000). */

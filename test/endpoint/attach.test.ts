@@ -1,6 +1,7 @@
+import { constants } from 'node:crypto';
 import { once } from 'node:events';
 import * as https from 'node:https';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import * as assert from 'uvu/assert';
 import { encodeAnyFrame } from '../../src/frame/index.js';
 import {
@@ -21,8 +22,9 @@ const attaching = suite('attach to an https.Server');
 async function withAttached(
   options: Partial<AttachOptions>,
   use: (ends: { attached: AttachedServer; port: number; url: string; host: https.Server }) => Promise<void>,
+  hostOptions: https.ServerOptions = {},
 ): Promise<void> {
-  const host = https.createServer({ ...serverCredentials(), requestCert: true }, (_request, response) =>
+  const host = https.createServer({ ...serverCredentials(), requestCert: true, ...hostOptions }, (_request, response) =>
     response.end('the page'),
   );
   host.on('tlsClientError', () => {});
@@ -118,10 +120,45 @@ attaching('runs the gate: a resumed session is refused (M3, M9)', async () => {
     const second = await rawClient(port, { session: ticket });
     assert.ok(second.socket.isSessionReused(), 'the https.Server of Node resumes by default');
     second.write(upgradeRequest('/chat'));
-    await new RawPeer(second.socket).readAll();
+    const answer = (await new RawPeer(second.socket).readAll()).toString();
+    assert.match(answer, /^HTTP\/1\.1 403 .*the TLS session was resumed.*connect with a full handshake/s);
     assert.is(refusals, 1);
     first.socket.destroy();
   });
+});
+
+attaching('cuts a client that was answered and stays', async () => {
+  await withAttached({ closeDeadline: 50 }, async ({ host, port }) => {
+    const arrived = once(host, 'secureConnection');
+    const peer = await rawClient(port, { allowHalfOpen: true } as never);
+    const [accepted] = (await arrived) as [Socket];
+    const closed = once(accepted, 'close');
+    peer.write(upgradeRequest('/other'));
+    assert.match(await peer.readUntil('\r\n\r\n'), /^HTTP\/1\.1 404 /);
+    await closed;
+    peer.socket.destroy();
+  });
+});
+
+attaching('takes a client that comes again, where the server hands out no tickets', async () => {
+  const noTickets = { secureOptions: constants.SSL_OP_NO_TICKET };
+  for (const maxVersion of ['TLSv1.2', 'TLSv1.3'] as const) {
+    const use = async ({ port }: { port: number }): Promise<void> => {
+      let session: Buffer | undefined;
+      for (let count = 0; count < 2; count++) {
+        const peer = await rawClient(port, { session, maxVersion, minVersion: 'TLSv1.2' });
+        peer.socket.on('session', (ticket) => {
+          session = ticket;
+        });
+        peer.write(upgradeRequest('/chat'));
+        assert.match(await peer.readUntil('\r\n\r\n'), /^HTTP\/1\.1 101 /);
+        session ??= peer.socket.getSession();
+        peer.socket.destroy();
+      }
+      assert.ok(session !== undefined);
+    };
+    await withAttached({}, use, { ...noTickets, minVersion: 'TLSv1.2' });
+  }
 });
 
 attaching('closes its connections, and takes no more', async () => {
