@@ -4,6 +4,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { connect, createServer } from '../../src/index.js';
+import { probe } from '../../src/tls/index.js';
 
 interface Pair {
   cert: string;
@@ -33,10 +34,30 @@ async function attempt(server: Pair, client: Pair): Promise<string> {
   }
 }
 
+/** Returns what a client that has only TLS 1.2 is told. */
+async function attemptOldTls(): Promise<string | undefined> {
+  const { ca, server, client } = parts;
+  const end = createServer({ ca, cert: server.cert, key: server.key });
+  const { port } = await end.listen({ port: 0 });
+  const { cert, key } = client;
+  const { alert } = await probe({
+    host: '127.0.0.1',
+    serverName: 'localhost',
+    port,
+    ca,
+    cert,
+    key,
+    maxVersion: 'TLSv1.2',
+  });
+  await end.close();
+  return alert?.name;
+}
+
 process.stdout.write(
   JSON.stringify({
     good: await attempt(parts.server, parts.client),
     foreignClient: await attempt(parts.server, parts.foreignClient),
     foreignServer: await attempt(parts.foreignServer, parts.client),
+    oldTls: await attemptOldTls(),
   }),
 );

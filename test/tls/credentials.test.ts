@@ -219,7 +219,12 @@ async function inChild(environment: Record<string, string>, extra: string): Prom
   }
 }
 
-const strict = { good: 'let in', foreignClient: 'certificate-untrusted', foreignServer: 'certificate-untrusted' };
+const strict = {
+  good: 'let in',
+  foreignClient: 'certificate-untrusted',
+  foreignServer: 'certificate-untrusted',
+  oldTls: 'protocol version',
+};
 
 test('M6: both ends stay strict under NODE_TLS_REJECT_UNAUTHORIZED=0', async () => {
   assert.equal(await inChild({ NODE_TLS_REJECT_UNAUTHORIZED: '0' }, ''), strict);
@@ -227,6 +232,10 @@ test('M6: both ends stay strict under NODE_TLS_REJECT_UNAUTHORIZED=0', async () 
 
 test('M6: both ends trust nobody that NODE_EXTRA_CA_CERTS adds', async () => {
   assert.equal(await inChild({}, 'NODE_EXTRA_CA_CERTS'), strict);
+});
+
+test('M6: the server takes no TLS 1.2 under --tls-min-v1.0', async () => {
+  assert.equal(await inChild({ NODE_OPTIONS: '--tls-min-v1.0' }, ''), strict);
 });
 
 test('M6: both ends trust nobody that SSL_CERT_FILE adds', async () => {
