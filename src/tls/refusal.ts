@@ -149,7 +149,7 @@ export interface FailedDial {
   /** Whether the server had answered, so that our certificate may have been judged. */
   readonly serverAnswered: boolean;
   /** Our own certificate. */
-  readonly own: PeerIdentity | undefined;
+  readonly own: PeerIdentity;
   /** What the server presented, if it was seen. */
   readonly presented: PeerIdentity | undefined;
 }
@@ -175,14 +175,10 @@ export function explainFailedDial(failed: FailedDial): MtlsWsError {
  * @param own our certificate
  * @param seen whether it had been sent before the alert came
  */
-export function explainAlert(
-  error: unknown,
-  own: PeerIdentity | undefined,
-  seen: boolean = true,
-): PeerIdentityError | undefined {
+export function explainAlert(error: unknown, own: PeerIdentity, seen: boolean = true): PeerIdentityError | undefined {
   const alert = alertOf(error);
   if (alert === undefined) return undefined;
-  const presented = own === undefined ? undefined : describeOwn(own);
+  const presented = describeOwn(own);
   const said = `alert ${alert.number}, ${alert.name}`;
   if (alert.code === undefined) {
     if (alert !== alerts['HANDSHAKE_FAILURE'] || !seen) return undefined;
@@ -193,10 +189,9 @@ export function explainAlert(
     );
   }
   const { words, hint, section } = identityFaults[alert.code];
-  const ours = presented === undefined ? '' : `; ours: ${presented}`;
   return new PeerIdentityError(
     alert.code,
-    `the server refused the connection: ${words} (${said}${ours}; ${section})`,
+    `the server refused the connection: ${words} (${said}; ours: ${presented}; ${section})`,
     { presented, hint, certain: true },
     { cause: error },
   );
@@ -206,15 +201,15 @@ export function explainAlert(
  * Explains, at the client, an end without a word after the TLS handshake: many servers, Node's among them, refuse a
  * certificate in this way. It is the likely reason, and not a certain one.
  */
-export function explainSilence(own: PeerIdentity | undefined, cause?: unknown): PeerIdentityError {
-  const presented = own === undefined ? undefined : describeOwn(own);
+export function explainSilence(own: PeerIdentity, cause?: unknown): PeerIdentityError {
+  const presented = describeOwn(own);
   return probableRefusal('the server closed without answering after our certificate was sent', presented, cause);
 }
 
-function probableRefusal(seen: string, presented: string | undefined, cause: unknown): PeerIdentityError {
+function probableRefusal(seen: string, presented: string, cause: unknown): PeerIdentityError {
   return new PeerIdentityError(
     'certificate-refused',
-    `${seen}: it probably refused it${presented === undefined ? '' : ` (${presented})`}`,
+    `${seen}: it probably refused it (${presented})`,
     { presented, hint: identityFaults['certificate-refused'].hint, certain: false },
     cause === undefined ? undefined : { cause },
   );

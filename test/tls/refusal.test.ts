@@ -428,7 +428,6 @@ words('is certain of what an alert says of our certificate', () => {
       assert.match(error.message, new RegExp(`alert ${number}, .*; ours: subject CN=device-7, issuer CN=Test CA; RFC`));
       assert.ok(error.hint);
     }
-    assert.not.match(explainAlert(cause, undefined)!.message, /ours/);
   }
 });
 
@@ -453,14 +452,13 @@ words('takes a reset for a probable refusal only after the server had answered',
   }
 });
 
-words('explains silence without our certificate and without a cause, too', () => {
-  const error = explainSilence(undefined);
-  assert.is(
+words('explains silence without a cause, too', () => {
+  const error = explainSilence(own());
+  assert.match(
     error.message,
-    'the server closed without answering after our certificate was sent: it probably refused it',
+    /^the server closed without answering .*: it probably refused it \(subject CN=device-7, /,
   );
   assert.is(error.cause, undefined);
-  assert.is(error.presented, undefined);
 });
 
 words('says what is wrong below the certificate', () => {
