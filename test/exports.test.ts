@@ -37,7 +37,6 @@ const doors: Readonly<Record<string, readonly string[]>> = {
     'limitFaults',
     'mask',
     'maxCloseReasonBytes',
-    'maxControlFrameBytes',
     'nextMaskingKey',
     'opcodeName',
     'opcodes',

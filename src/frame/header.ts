@@ -18,8 +18,6 @@ export const length16 = 126;
 export const length64 = 127;
 /** The largest length that 16 bits hold. */
 export const maxLength16 = 0xffff;
-/** The longest control frame, in bytes: a masked header and 125 bytes of payload. */
-export const maxControlFrameBytes: number = 2 + 4 + maxShortLength;
 
 /** A frame header as it stands, lawful or not. */
 export interface FrameHeader {

@@ -18,7 +18,7 @@ export {
   type ProtocolFaultCode,
   protocolFaults,
 } from './errors.js';
-export { type FrameHeader, maxControlFrameBytes, parseFrameHeader } from './header.js';
+export { type FrameHeader, parseFrameHeader } from './header.js';
 export { defaultFrameLimits, type FrameLimits } from './limits.js';
 export { mask, readMaskingKey, writeMaskingKey } from './masking.js';
 export { nextMaskingKey } from './masking-key.js';
