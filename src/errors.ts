@@ -25,7 +25,7 @@ export abstract class MtlsWsError extends Error {
 export class PeerProtocolError extends MtlsWsError {
   /** The rule that was broken, for example `RFC 6455 §5.5`. */
   readonly section: string;
-  /** The close code this end answers with: 1002, 1003 or 1007. */
+  /** The close code this end answers with: 1002 or 1007. */
   readonly closeCode: number;
   /** Bytes received on this connection after the opening handshake, up to and including the byte that shows the fault. */
   readonly offset: number;
