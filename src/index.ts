@@ -31,11 +31,17 @@ export {
   PeerProtocolError,
   UsageError,
 } from './errors.js';
+export type { Fields, HeaderInput } from './handshake/index.js';
 export type {
   CertificateSummary,
   CredentialInput,
+  DistinguishedName,
   PeerIdentity,
   PemInput,
   Refusal,
+  SpiffeId,
+  SubjectAltNames,
+  TlsParameters,
+  TlsVersion,
   VerifiedPeer,
 } from './tls/index.js';

@@ -43,7 +43,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   tls: ['errors', 'text'],
   'tls/pki': ['errors', 'text', 'tls'],
   endpoint: ['errors', 'text', 'frame', 'handshake', 'tls'],
-  index: ['errors', 'endpoint', 'tls'],
+  index: ['errors', 'endpoint', 'handshake', 'tls'],
   cli: ['errors', 'text', 'index', 'frame', 'handshake', 'tls', 'tls/pki', 'endpoint'],
 };
 

@@ -289,7 +289,7 @@ class Opening {
       return;
     }
     // What the user's listeners throw out of `then` is theirs, and stays unhandled.
-    if (answer instanceof Promise) answer.then(proceed, (error: unknown) => this.#fail(error));
+    if (isThenable(answer)) answer.then(proceed, (error: unknown) => this.#fail(error));
     else proceed(answer);
   }
 
@@ -408,3 +408,8 @@ export function endWith(socket: Duplex, bytes: Buffer, deadline: number): void {
 }
 
 function ignore(): void {}
+
+/** Promises of other makes count as promises. */
+function isThenable<T>(answer: T | PromiseLike<T>): answer is PromiseLike<T> {
+  return typeof (answer as { then?: unknown } | null | undefined)?.then === 'function';
+}

@@ -122,7 +122,7 @@ export class AttachedServer extends EventEmitter<ServerEvents> {
 
 /** Node keeps these options on the server object; what cannot be seen there is not assumed. */
 function mustVerifyClients(server: HttpsServer): void {
-  const { requestCert, rejectUnauthorized, ca } = server as unknown as Record<string, unknown>;
+  const { requestCert, rejectUnauthorized, ca } = (server ?? {}) as unknown as Record<string, unknown>;
   const missing = [
     requestCert === true ? '' : 'requestCert: true',
     rejectUnauthorized === true ? '' : 'rejectUnauthorized left at true',

@@ -91,18 +91,19 @@ export const defaultHandshakeTimeout = 10_000;
 const longestDelay = 2 ** 31 - 1;
 
 /**
- * Returns `value` if it is a whole number from `minimum` to `maximum`, or `fallback` if it is `undefined`.
+ * Returns `value` if it is a whole number from `minimum` to `maximum`, or `fallback` if it is `undefined`;
+ * without a fallback it must be given.
  *
  * @throws UsageError `option-not-a-number`
  */
 export function wholeNumber(
   option: string,
   value: number | undefined,
-  fallback: number,
+  fallback: number | undefined,
   minimum: number = 1,
   maximum: number = longestDelay,
 ): number {
-  if (value === undefined) return fallback;
+  if (value === undefined && fallback !== undefined) return fallback;
   if (typeof value === 'number' && Number.isInteger(value) && value >= minimum && value <= maximum) return value;
   throw new UsageError(
     'option-not-a-number',

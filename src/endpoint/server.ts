@@ -1,7 +1,7 @@
 /** A WebSocket server that lets in only peers that prove who they are. */
 import { EventEmitter } from 'node:events';
 import type { AddressInfo } from 'node:net';
-import type { Duplex } from 'node:stream';
+import { Duplex } from 'node:stream';
 import { UsageError } from '../errors.js';
 import { type CredentialInput, credentialInputNames, Listener, loadCredentials, type Refusal } from '../tls/index.js';
 import { Acceptor, type AcceptorOptions, acceptorOptionNames, type UpgradeRequest } from './acceptor.js';
@@ -33,6 +33,8 @@ export interface ListenOptions {
   /** How many connections the operating system holds until they are accepted. Default 511. */
   backlog?: number;
 }
+
+const listenOptionNames: Readonly<Record<keyof ListenOptions, true>> = { port: true, host: true, backlog: true };
 
 export interface ServerEvents {
   connection: [connection: Connection, request: UpgradeRequest];
@@ -80,9 +82,15 @@ export class Server extends EventEmitter<ServerEvents> {
 
   /**
    * Starts to listen, and resolves with where. Rejects with Node's own error, for example `EADDRINUSE`, and with
-   * `UsageError` `server-closed` after `close()`.
+   * `UsageError` after `close()` (`server-closed`), or if an option is wrong.
    */
-  async listen({ port, host = '127.0.0.1', backlog }: ListenOptions): Promise<AddressInfo> {
+  async listen(options: ListenOptions): Promise<AddressInfo> {
+    if (typeof options !== 'object' || options === null) {
+      throw new UsageError('option-missing', 'listen() takes an object with a port', { option: 'port' });
+    }
+    refuseUnknown(options, listenOptionNames, 'listen()');
+    const { host = '127.0.0.1', backlog } = options;
+    const port = wholeNumber('port', options.port, undefined, 0, 65_535);
     if (this.#closing !== undefined)
       throw new UsageError('server-closed', 'a server that was closed cannot listen again');
     return this.#listener.listen({ port, host, backlog });
@@ -98,8 +106,12 @@ export class Server extends EventEmitter<ServerEvents> {
    * handshake. It goes the same way as one that was accepted here.
    *
    * @param head bytes of the socket that were read already
+   * @throws UsageError `option-not-a-stream`
    */
   handle(socket: Duplex, head?: Uint8Array): void {
+    if (!(socket instanceof Duplex)) {
+      throw new UsageError('option-not-a-stream', 'handle() takes a duplex stream', { option: 'socket' });
+    }
     this.#listener.inject(socket, head);
   }
 

@@ -190,6 +190,10 @@ attaching('throws unless the server verifies its clients (M6)', () => {
       JSON.stringify(Object.keys(options)),
     );
   }
+  assert.throws(
+    () => attach(undefined as never, { path: '/' }),
+    (error: unknown) => error instanceof UsageError,
+  );
   const good = https.createServer({ ...credentials, requestCert: true });
   assert.throws(
     () => attach(good, { path: '/', autorize: () => false } as never),

@@ -327,6 +327,12 @@ const verdicts: ReadonlyArray<readonly [what: string, verdict: () => unknown, st
   ['undefined', () => undefined, 403, /not authorized/],
   ['a truthy value that is not true (M6)', () => 1, 403, /not authorized/],
   ['a promise of false', () => Promise.resolve(false), 403, /not authorized/],
+  [
+    'a promise of another make',
+    () => ({ then: (tell: (verdict: boolean) => void) => tell(false) }),
+    403,
+    /not authorized/,
+  ],
   ['a throw', () => throwSecret(), 500, /failed to decide/],
   ['a rejection', () => Promise.reject(new Error('secret of the server')), 500, /failed to decide/],
 ];
@@ -475,6 +481,23 @@ lifetime('listens on another port after one that is taken, and on one only', asy
     await server.close();
     await taken.close();
   }
+});
+
+lifetime('refuses to listen on what is no port, and to handle what is no stream', async () => {
+  const server = createServer(serverCredentials());
+  for (const options of [undefined, {}, { port: -1 }, { port: 65_536 }, { port: '8443' }, { port: 0, hots: '::' }]) {
+    await server.listen(options as never).then(
+      () => assert.unreachable(JSON.stringify(options)),
+      (error) => assert.instance(error, UsageError),
+    );
+  }
+  for (const socket of [undefined, {}, 5]) {
+    assert.throws(
+      () => server.handle(socket as never),
+      (error: unknown) => error instanceof UsageError,
+    );
+  }
+  await server.close();
 });
 
 lifetime('rejects when the port is taken', async () => {
