@@ -329,6 +329,7 @@ const verdicts: ReadonlyArray<readonly [what: string, verdict: () => unknown, st
   ['a promise of false', () => Promise.resolve(false), 403, /not authorized/],
   [
     'a promise of another make',
+    // biome-ignore lint/suspicious/noThenProperty: a promise that is no Promise is what is tested
     () => ({ then: (tell: (verdict: boolean) => void) => tell(false) }),
     403,
     /not authorized/,
