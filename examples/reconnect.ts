@@ -7,7 +7,16 @@
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { type Connection, type ConnectOptions, connect, HandshakeError, PeerIdentityError, UsageError } from 'mtls-ws';
+import { inspect } from 'node:util';
+import {
+  type CloseEvent,
+  type Connection,
+  type ConnectOptions,
+  connect,
+  HandshakeError,
+  PeerIdentityError,
+  UsageError,
+} from 'mtls-ws';
 
 export interface Backoff {
   /** The bound of the first wait, in milliseconds; it doubles with each attempt. Default 250. */
@@ -16,7 +25,7 @@ export interface Backoff {
   cap?: number;
   /** A number from 0 to 1. Default `Math.random`. */
   random?: () => number;
-  /** Told before each wait. */
+  /** Told before each wait: what `connect` rejected with, or the `CloseEvent` of the connection. */
   onRetry?: (reason: unknown, delay: number) => void;
 }
 
@@ -72,6 +81,11 @@ export async function* stayConnected(
   }
 }
 
+function describeClose({ code, reason }: CloseEvent): string {
+  // The reason is the server's text: `inspect` escapes what a terminal would obey.
+  return reason === '' ? `closed with ${code}` : `closed with ${code} ${inspect(reason)}`;
+}
+
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const stop = new AbortController();
   process.once('SIGINT', () => stop.abort());
@@ -83,7 +97,7 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
     signal: stop.signal,
   };
   const onRetry = (reason: unknown, delay: number): void => {
-    const why = reason instanceof Error ? reason.message : 'closed';
+    const why = reason instanceof Error ? reason.message : describeClose(reason as CloseEvent);
     console.error(`${why}; trying again in ${Math.round(delay)} ms`);
   };
   for await (const connection of stayConnected(process.argv[2] ?? 'wss://localhost:8443', options, { onRetry })) {

@@ -9,9 +9,10 @@ import { request } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { connect } from 'mtls-ws';
 
-/** Resolves with a stream to `host`, made by `proxy`. */
+/** Resolves with a stream to `host`, made by `proxy`; rejects with what the proxy did instead. */
 function openTunnel(proxy: URL, host: string): Promise<Duplex> {
   return new Promise((resolve, reject) => {
+    const fail = (why: string): void => reject(new Error(`no tunnel through the proxy ${proxy.host}: ${why}`));
     const asking = request({
       host: proxy.hostname,
       port: proxy.port || 80,
@@ -27,21 +28,25 @@ function openTunnel(proxy: URL, host: string): Promise<Duplex> {
         return resolve(socket);
       }
       socket.destroy();
-      reject(new Error(`the proxy answered ${response.statusCode} ${response.statusMessage}`));
+      fail(`it answered with status ${response.statusCode}`);
     });
-    asking.on('timeout', () => asking.destroy(new Error('the proxy does not answer')));
-    asking.on('error', reject);
+    asking.on('timeout', () => asking.destroy(new Error('it does not answer')));
+    asking.on('error', (error: NodeJS.ErrnoException) => fail(error.code ?? error.message));
     asking.end();
   });
 }
 
 const url = new URL(process.argv[2] ?? 'wss://localhost:8443');
 const proxy = new URL(process.argv[3] ?? 'http://localhost:3128');
+const socket = await openTunnel(proxy, `${url.hostname}:${url.port || 443}`).catch((error: Error) => {
+  console.error(error.message);
+  process.exit(1);
+});
 const connection = await connect(url, {
   ca: readFileSync('certs/ca.pem'),
   cert: readFileSync('certs/client.pem'),
   key: readFileSync('certs/client.key'),
-  socket: await openTunnel(proxy, `${url.hostname}:${url.port || 443}`),
+  socket,
 });
 connection.on('message', (message) => {
   console.log(`${message}`);

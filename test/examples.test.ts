@@ -188,6 +188,21 @@ examples('tunnel goes through a proxy that knows CONNECT', async () => {
   }
 });
 
+examples('tunnel says in one line that the proxy is down or refuses', async () => {
+  const proxy = http.createServer();
+  proxy.on('connect', (_, near: net.Socket) => near.end('HTTP/1.1 403 Forbidden\r\n\r\n'));
+  await once(proxy.listen(0, '127.0.0.1'), 'listening');
+  const host = `127.0.0.1:${(proxy.address() as net.AddressInfo).port}`;
+  for (const why of ['it answered with status 403', 'ECONNREFUSED']) {
+    const { code, stderr } = await example('tunnel', 'wss://localhost:8443', `http://${host}`).outcome;
+    assert.is(stderr, `no tunnel through the proxy ${host}: ${why}\n`);
+    assert.is(code, 1);
+    // The second time it is not there.
+    proxy.close();
+    proxy.closeAllConnections();
+  }
+});
+
 examples('reconnect waits for a server that is not there yet, and comes back when it is gone', async () => {
   const { server: first, port } = await startServer();
   await first.close();
@@ -271,7 +286,7 @@ examples('reconnect waits a random time below min(cap, base · 2^attempt)', () =
   for (let i = 0; i < 100; i++) assert.ok(backoffDelay(2) <= 1000);
 });
 
-examples('reconnect runs as a program, and ends in peace on SIGTERM', async () => {
+examples('reconnect runs as a program, says why it tries again, and ends in peace on SIGTERM', async () => {
   const { pki } = files();
   const server = createServer({ ca: pki.ca.cert, cert: pki.server.cert, key: pki.server.key });
   server.on('connection', (connection) => connection.on('message', (data) => connection.send(data)));
@@ -279,6 +294,9 @@ examples('reconnect runs as a program, and ends in peace on SIGTERM', async () =
   const program = example('reconnect', `wss://localhost:${port}`);
   try {
     await program.match('stdout', /open\nhere again\n/);
+    for (const connection of server.connections) void connection.close(4000, 'come\nback');
+    await program.match('stderr', /^closed with 4000 'come\\nback'; trying again in \d+ ms\n/);
+    await program.match('stdout', /open\nhere again\nopen\nhere again\n/);
     program.child.kill('SIGTERM');
     assert.is((await program.outcome).code, 0);
   } finally {

@@ -37,19 +37,18 @@ export function readArguments(
     settings[name] = flags[name].isList === true ? values : values[values.length - 1];
   }
 
-  const missing = command.required.filter((name) => settings[name] === undefined).map((name) => `--${name}`);
-  if (missing.length > 0) {
-    throw usageFault(
-      `${missing.join(', ')} ${missing.length > 1 ? 'are' : 'is'} missing`,
-      `give ${missing.length > 1 ? 'them' : 'it'} as a flag, in the environment or with --config; ${seeHelp(command)}`,
-    );
-  }
   if (operands.length > (command.operand === undefined ? 0 : 1)) {
     const surplus = escapeText(operands[operands.length - 1]!);
     throw usageFault(`"${surplus}" is one argument too many`, seeHelp(command));
   }
-  if (command.operand !== undefined && operands.length === 0) {
-    throw usageFault(`${command.operand} is missing`, seeHelp(command));
+  const missing: string[] = command.required.filter((name) => settings[name] === undefined).map((name) => `--${name}`);
+  const whereFlags = missing.length > 0 ? 'flags can also come from the environment or --config; ' : '';
+  if (command.operand !== undefined && operands.length === 0) missing.unshift(command.operand);
+  if (missing.length > 0) {
+    throw usageFault(
+      `${missing.join(', ')} ${missing.length > 1 ? 'are' : 'is'} missing`,
+      `${whereFlags}${seeHelp(command)}`,
+    );
   }
   return { settings, operand: operands[0] ?? '' };
 }
@@ -66,7 +65,10 @@ function seeHelp(command: Command): string {
 function fromCommandLine(command: Command, args: readonly string[]): { given: Given; operands: string[] } {
   const known = flagsOf(command);
   const options = Object.fromEntries(
-    known.map((name) => [name, { type: flags[name].metavar === undefined ? 'boolean' : 'string' } as const]),
+    known.map((name) => {
+      const { metavar, short } = flags[name];
+      return [name, { type: metavar === undefined ? 'boolean' : 'string', ...(short && { short }) } as const];
+    }),
   );
   const given = new Map<FlagName, { texts: string[]; where: string }>();
   const operands: string[] = [];

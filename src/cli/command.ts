@@ -15,6 +15,8 @@ export interface Command {
   readonly flags: readonly FlagName[];
   /** Those of them that it cannot do without. */
   readonly required: readonly FlagName[];
+  /** Common flags that it takes and that change nothing: the help leaves them out. */
+  readonly withoutEffect?: readonly FlagName[];
   /** What a flag does here, where that differs from the general text. */
   readonly flagHelp?: Readonly<Partial<Record<FlagName, string>>>;
   /** What the help says below the flags. */

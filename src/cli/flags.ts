@@ -27,6 +27,8 @@ export type FlagName = keyof Settings;
 export interface Flag {
   /** What the value is, in capitals; `undefined` for a flag that is on or off. */
   readonly metavar?: string;
+  /** Its other name, of one letter: `h` for `-h`. */
+  readonly short?: string;
   readonly help: string;
   /** Whether the value names a file: in a configuration file it is relative to that file. */
   readonly isPath?: true;
@@ -78,7 +80,7 @@ export const flags: Readonly<Record<FlagName, Flag>> = {
   },
   trace: { help: 'explains every byte after the TLS handshake on stderr; prints secrets' },
   config: { metavar: 'FILE', help: 'JSON file with flags: { "ca": "ca.pem", "port": 8443 }', isPath: true },
-  help: { help: 'prints this text' },
+  help: { short: 'h', help: 'prints this text' },
 };
 
 /** The flags that every command takes. */

@@ -6,9 +6,13 @@ import type { Command } from './command.js';
 import { type FlagName, flags } from './flags.js';
 import { columns, type Paint, wrap } from './terminal.js';
 
+/** Returns a command as it is called: `pki init DIR`. */
+export function synopsis({ name, operand }: Command): string {
+  return operand === undefined ? name : `${name} ${operand}`;
+}
+
 /** Returns the help of the program. */
 export function programHelp(commands: readonly Command[], paint: Paint): string {
-  const names = commands.map(({ name, operand }) => (operand === undefined ? name : `${name} ${operand}`));
   return `${paint.bold('mtls-ws')}: WebSocket over mutual TLS, where both ends prove who they are
 
 ${paint.bold('usage')}
@@ -16,7 +20,7 @@ ${paint.bold('usage')}
 
 ${paint.bold('commands')}
 ${table(
-  names,
+  commands.map(synopsis),
   commands.map((command) => command.summary),
 )}
 
@@ -35,15 +39,16 @@ Exit codes: 0 done; 1 the network or the peer; 2 usage or local credentials.
 
 /** Returns the help of one command. */
 export function commandHelp(command: Command, paint: Paint): string {
+  const shown = flagsOf(command).filter((name) => !command.withoutEffect?.includes(name));
   const usage = [
-    `mtls-ws ${command.name}`,
-    ...(command.operand === undefined ? [] : [command.operand]),
-    ...flagsOf(command)
-      .filter((name) => name !== 'help')
-      .map((name) => usageOf(command, name)),
+    `mtls-ws ${synopsis(command)}`,
+    ...shown.filter((name) => name !== 'help').map((name) => usageOf(command, name)),
   ];
-  const names = flagsOf(command).map(flagUsage);
-  const texts = flagsOf(command).map((name) => command.flagHelp?.[name] ?? flags[name].help);
+  const names = shown.map((name) => {
+    const { short } = flags[name];
+    return short === undefined ? flagUsage(name) : `${flagUsage(name)}, -${short}`;
+  });
+  const texts = shown.map((name) => command.flagHelp?.[name] ?? flags[name].help);
   return `${paint.bold(`mtls-ws ${command.name}`)}
 ${wrap(command.summary, columns - 2)
   .map((line) => `  ${line}`)

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /**
  * The `mtls-ws` command: finds the command, reads its settings, runs it, and turns whatever happens into an exit code and
- * at most one line.
+ * at most one line (wrapped on a terminal).
  */
 import { readFileSync } from 'node:fs';
 import { escapeText } from '../text.js';
@@ -11,17 +11,19 @@ import { connectCommand } from './connect.js';
 import { demo } from './demo.js';
 import { failure } from './failure.js';
 import { type ExitCode, exitCodes, usageFault } from './fault.js';
-import { commandHelp, programHelp } from './help.js';
+import { commandHelp, programHelp, synopsis } from './help.js';
 import { pkiInit } from './pki.js';
 import { serve } from './serve.js';
-import { paintFor } from './terminal.js';
+import { fitted, paintFor } from './terminal.js';
 
 const commands: readonly Command[] = [serve, connectCommand, pkiInit, demo];
 
-async function main(args: readonly string[]): Promise<ExitCode> {
+async function main(given: readonly string[]): Promise<ExitCode> {
   const paint = paintFor(process.stdout, process.env);
+  // `help serve` is `serve --help`.
+  const args = given[0] === 'help' ? [...given.slice(1), '--help'] : given;
   const [first] = args;
-  if (first === '--help') {
+  if (isHelp(first) || first === 'help') {
     process.stdout.write(programHelp(commands, paint));
     return exitCodes.done;
   }
@@ -38,6 +40,10 @@ async function main(args: readonly string[]): Promise<ExitCode> {
   return command.run(settings, operand);
 }
 
+function isHelp(arg: string | undefined): boolean {
+  return arg === '--help' || arg === '-h';
+}
+
 /** The command of the first words, and what stands behind them. `pki --help` means `pki init --help`. */
 function findCommand(args: readonly string[]): { command: Command; rest: readonly string[] } {
   const [first, second] = args;
@@ -50,9 +56,10 @@ function findCommand(args: readonly string[]): { command: Command; rest: readonl
   const two = commands.find(({ name }) => name === `${first} ${second}`);
   if (two !== undefined) return { command: two, rest: args.slice(2) };
   const below = commands.find(({ name }) => name.startsWith(`${first} `));
-  if (below !== undefined && second === '--help') return { command: below, rest: args.slice(1) };
+  if (below !== undefined && isHelp(second)) return { command: below, rest: args.slice(1) };
   const given = below === undefined || second === undefined ? first : `${first} ${second}`;
-  throw usageFault(`"${escapeText(given)}" is not a command`, 'see mtls-ws --help');
+  const advice = below === undefined ? 'see mtls-ws --help' : `use mtls-ws ${synopsis(below)}`;
+  throw usageFault(`"${escapeText(given)}" is not a command`, advice);
 }
 
 function version(): string {
@@ -77,7 +84,8 @@ process.on('uncaughtException', (error) => process.exit(report(error)));
 function report(error: unknown): ExitCode {
   const name = commands.find((command) => `${args.join(' ')} `.startsWith(`${command.name} `))?.name;
   const { line, exitCode } = failure(error);
-  process.stderr.write(`mtls-ws${name === undefined ? '' : ` ${name}`}: ${line}\n`);
+  const text = `mtls-ws${name === undefined ? '' : ` ${name}`}: ${line}`;
+  process.stderr.write(`${fitted(text, process.stderr)}\n`);
   return exitCode;
 }
 

@@ -18,10 +18,9 @@ export const pkiInit: Command = {
   operand: 'DIR',
   flags: ['host', 'force'],
   required: [],
+  withoutEffect: ['min-tls', 'trace'],
   flagHelp: {
     host: 'a name or address of the server, beside localhost, 127.0.0.1 and ::1; may be repeated',
-    'min-tls': 'has no effect here',
-    trace: 'has no effect here',
   },
   notes: `Writes ca.pem ca.key server.pem server.key client.pem client.key. The keys can
 be read by you alone (mode 0600). Whoever has ca.key can make certificates

@@ -11,6 +11,7 @@ import {
   type Server,
 } from '../index.js';
 import { escapeText } from '../text.js';
+import { describeIdentity } from '../tls/index.js';
 import type { Command } from './command.js';
 import { credentialsFault, readCredentials } from './credentials-files.js';
 import { type ExitCode, exitCodes, Fault } from './fault.js';
@@ -26,7 +27,8 @@ export const serve: Command = {
   flags: ['port', 'host', 'ca', 'cert', 'key', 'passphrase-file'],
   required: ['port', 'ca', 'cert', 'key'],
   notes: `Prints "listening on wss://HOST:PORT" when it is ready, and a line on stderr for
-each client that was refused: its address, why, and what it presented.
+each client that was refused or broke the protocol: its address, why, and what
+it presented.
 GET /healthz is answered with 200 and "ok". SIGTERM and SIGINT close every
 connection with 1001; a second signal ends at once.`,
   run,
@@ -64,7 +66,9 @@ async function run(settings: Settings): Promise<ExitCode> {
 function handle(connection: Connection, tracer: Tracer | undefined): void {
   echo(connection);
   const where = addressOf(connection);
-  connection.on('violation', (error) => process.stderr.write(`violation ${where}: ${error.message}\n`));
+  connection.on('violation', ({ message }) => {
+    process.stderr.write(`violation ${where}: ${message}; presented: ${describeIdentity(connection.peer)}\n`);
+  });
   if (tracer !== undefined) connection.on('close', () => tracer.finish(connection.id));
 }
 

@@ -54,6 +54,11 @@ export function wrap(text: string, width: number): string[] {
   return lines;
 }
 
+/** Returns a line as a stream is to get it: wrapped at the width of a terminal, and whole where it is none. */
+export function fitted(line: string, { isTTY, columns }: { isTTY?: boolean; columns?: number }): string {
+  return isTTY === true && columns ? wrap(line, columns).join('\n') : line;
+}
+
 /** Returns a count with its thousands apart: `299 936`. */
 export function spaced(count: number | bigint): string {
   return String(count).replace(/\B(?=(\d{3})+$)/g, ' ');

@@ -91,6 +91,7 @@ precedence('takes the last of a flag that was given twice', () => {
 
 precedence('asks for nothing when help is wanted', () => {
   assert.equal(read(['--help', '--port', 'x']), { settings: { help: true }, operand: '' });
+  assert.equal(read(['u', '--port', 'x', '-h']), { settings: { help: true }, operand: '' });
 });
 
 precedence.run();
@@ -100,8 +101,14 @@ const refusals = suite('arguments: what is refused with exit code 2');
 for (const [args, environment, config, expected] of [
   [['u', '--prot', '1'], {}, undefined, /^"--prot" is not a flag of serve; see mtls-ws serve --help$/],
   [['u', '-p', '1'], {}, undefined, /^"-p" is not a flag of serve/],
-  [['u'], {}, undefined, /^--port is missing; give it as a flag, in the environment or with --config/],
-  [['--port=1'], {}, undefined, /^URL is missing/],
+  [
+    ['u'],
+    {},
+    undefined,
+    /^--port is missing; flags can also come from the environment or --config; see mtls-ws serve --help$/,
+  ],
+  [['--port=1'], {}, undefined, /^URL is missing; see mtls-ws serve --help$/],
+  [[], {}, undefined, /^URL, --port are missing; flags can also come from [^\n]*; see mtls-ws serve --help$/],
   [['--port=1', 'a', 'b'], {}, undefined, /^"b" is one argument too many/],
   [['u', '--port', 'x'], {}, undefined, /^--port is "x"; give a port, 0 to 65535$/],
   [['u', '--port', '65536'], {}, undefined, /^--port is "65536"/],

@@ -1,7 +1,7 @@
 import * as assert from 'uvu/assert';
 import { failure } from '../../src/cli/failure.js';
 import { Fault } from '../../src/cli/fault.js';
-import { harmless, paintFor, visible } from '../../src/cli/terminal.js';
+import { fitted, harmless, paintFor, visible } from '../../src/cli/terminal.js';
 import {
   ConnectionClosedError,
   HandshakeError,
@@ -59,6 +59,14 @@ terminal('has colour on a terminal only, and not when NO_COLOR says so', () => {
   assert.is(colour(true, { NO_COLOR: '1' }), false);
   assert.is(colour(true, { TERM: 'dumb' }), false);
   assert.is(colour(false, { FORCE_COLOR: '1' }), false);
+});
+
+terminal('has long lines wrapped between words on a terminal only', () => {
+  const line = 'mtls-ws connect: the server was not reached; check the URL';
+  assert.is(fitted(line, { isTTY: true, columns: 30 }), 'mtls-ws connect: the server\nwas not reached; check the URL');
+  assert.is(fitted(line, { isTTY: true, columns: line.length }), line);
+  assert.is(fitted(line, { isTTY: true, columns: 0 }), line);
+  assert.is(fitted(line, { columns: 30 }), line);
 });
 
 terminal.run();

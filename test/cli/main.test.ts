@@ -26,6 +26,29 @@ main('prints help for itself and for each command, readable at 80 columns', asyn
   );
 });
 
+main('prints the same help for -h and help', async () => {
+  for (const [asked, ...others] of [
+    [['--help'], ['-h'], ['help']],
+    [
+      ['serve', '--help'],
+      ['help', 'serve'],
+    ],
+    [
+      ['pki', 'init', '--help'],
+      ['pki', '-h'],
+      ['help', 'pki'],
+    ],
+    [
+      ['connect', '--help'],
+      ['connect', 'wss://localhost', '--wait', '1', '-h'],
+    ],
+  ] as const) {
+    const [expected, ...same] = await Promise.all([asked, ...others].map((args) => run(args)));
+    assert.match(expected!.stdout.toString(), /-h/);
+    for (const outcome of same) assert.equal(outcome, expected);
+  }
+});
+
 main('prints its version', async () => {
   const { version } = JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8'));
   const { code, stdout } = await run(['--version']);
@@ -36,9 +59,15 @@ main('prints its version', async () => {
 const refused: readonly (readonly [readonly string[], string])[] = [
   [[], 'mtls-ws: no command was given; try mtls-ws demo, or see mtls-ws --help\n'],
   [['foo'], 'mtls-ws: "foo" is not a command; see mtls-ws --help\n'],
-  [['pki', 'x\n'], 'mtls-ws: "pki x\\n" is not a command; see mtls-ws --help\n'],
+  [['help', 'foo'], 'mtls-ws: "foo" is not a command; see mtls-ws --help\n'],
+  [['pki'], 'mtls-ws: "pki" is not a command; use mtls-ws pki init DIR\n'],
+  [['pki', 'x\n'], 'mtls-ws: "pki x\\n" is not a command; use mtls-ws pki init DIR\n'],
   [['--trace', 'serve'], 'mtls-ws: "--trace" stands before the command; flags come after it, see mtls-ws --help\n'],
   [['serve', '--foo'], 'mtls-ws serve: "--foo" is not a flag of serve; see mtls-ws serve --help\n'],
+  [
+    ['connect'],
+    'mtls-ws connect: URL, --ca, --cert, --key are missing; flags can also come from the environment or --config; see mtls-ws connect --help\n',
+  ],
   [['pki', 'init'], 'mtls-ws pki init: DIR is missing; see mtls-ws pki init --help\n'],
 ];
 

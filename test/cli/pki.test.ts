@@ -89,6 +89,15 @@ init('says why a directory cannot be made or a file not be written, and leaves n
   assert.match(self.stderr, /^mtls-ws pki init: \/proc\/self\/ca\.pem cannot be written: /);
 });
 
+init('takes the flags that change nothing here, and leaves them out of its help', async () => {
+  const directory = temporaryDirectory();
+  assert.is((await run(['pki', 'init', directory, '--min-tls', '1.2', '--trace'])).code, 0);
+  assert.equal(readdirSync(directory).sort(), names);
+  const { stdout } = await run(['pki', 'init', '--help']);
+  assert.match(stdout.toString(), /--config/);
+  assert.not.match(stdout.toString(), /--min-tls|--trace/);
+});
+
 init('refuses a host that is none', async () => {
   const directory = join(temporaryDirectory(), 'certs');
   const { code, stderr } = await run(['pki', 'init', directory, '--host', 'a b']);

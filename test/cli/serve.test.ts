@@ -123,7 +123,7 @@ serve('writes a line for each refusal: address, reason in words, what was presen
   await stop(program);
 });
 
-serve('reports a violation of a client that was let in, and goes on', async () => {
+serve('reports a violation of a client that was let in, and whose it was, and goes on', async () => {
   const { program, port, url } = await serving();
   const { pki } = files();
   const send = Buffer.concat([
@@ -143,7 +143,10 @@ serve('reports a violation of a client that was let in, and goes on', async () =
   assert.match(received.toString('latin1'), /^HTTP\/1\.1 101 /);
   assert.is(received.readUInt16BE(received.length - 4), 0x8802);
   assert.is(received.readUInt16BE(received.length - 2), 1002);
-  await program.match('stderr', /^violation 127\.0\.0\.1:\d+: [^\n]*RFC 6455 §5\.1[^\n]*\n/m);
+  await program.match(
+    'stderr',
+    /^violation 127\.0\.0\.1:\d+: [^\n]*\(RFC 6455 §5\.1\); presented: subject CN=mtls-ws development client, [^\n]*\n/m,
+  );
   await (await dial(url)).close();
   await stop(program);
 });
