@@ -53,7 +53,7 @@ const hang = setTimeout(() => {
 hang.unref();
 
 process.on('exit', () => {
-  for (const line of counts.slow) console.error(`slow, ${line}`);
+  for (const line of counts.slow) console.log(`took long: ${line}`);
   for (const line of escaped) console.error(line);
   const missing = counts.declared - counts.passed - counts.failed;
   if (missing !== 0) console.error(`${missing} of ${counts.declared} tests did not run`);
