@@ -13,9 +13,10 @@ const warmUp = 1_000;
 
 /**
  * What may be left: of the heap what the collector is free to leave, of the whole what the allocator keeps for later. It
- * keeps much after the first time that many are open at once, and uses that again the second time; a leak would not.
+ * keeps much when many are open at once, less with each further time, and the same with plain `node:tls`: seven times a
+ * thousand left 154, 213, 242, 260, 273, 282, 290 MiB there, and 215, 268, 297, 309, 318, 326, 329 MiB here.
  */
-const bounds = { heapMiB: 2, rssMiB: 32, atOnceRssMiB: 192 };
+const bounds = { heapMiB: 2, rssMiB: 32, atOnceRssMiB: 192, againRssMiB: 96 };
 
 const mebibyte = 1024 * 1024;
 const faults = [];
@@ -112,7 +113,7 @@ console.log(`  in ${seconds.toFixed(1)} s, ${((1000 * seconds) / oneAfterAnother
 compare('one after another', start, afterSequence, bounds.rssMiB);
 
 const afterFirst = await allAtOnce(`${atOnce} at once`, afterSequence, bounds.atOnceRssMiB);
-await allAtOnce(`${atOnce} at once again`, afterFirst, bounds.rssMiB);
+await allAtOnce(`${atOnce} at once again`, afterFirst, bounds.againRssMiB);
 
 await server.close();
 await sleep(100);
