@@ -10,6 +10,7 @@ import {
   switching,
   until,
   withPair,
+  withRawPeer,
 } from '../support/ends.js';
 import { suite } from '../support/suite.js';
 
@@ -276,11 +277,7 @@ streams('refuses a message of text and bytes', async () => {
 });
 
 streams('yields a message while it arrives, text split at code points', async () => {
-  const { server, port } = await startServer();
-  try {
-    const accepted = once(server, 'connection');
-    const peer = await rawWebSocketClient(port);
-    const [far] = await accepted;
+  await withRawPeer({}, async ({ far, peer }) => {
     const messages = far.messages();
     const euro = Buffer.from('€');
     peer.write(masked(1, Buffer.concat([Buffer.from('ab'), euro.subarray(0, 1)]), false));
@@ -292,9 +289,7 @@ streams('yields a message while it arrives, text split at code points', async ()
     assert.equal(await chunks.next(), { done: false, value: '€' });
     assert.equal(await chunks.next(), { done: true, value: undefined });
     peer.socket.destroy();
-  } finally {
-    await server.close({ deadline: 0 });
-  }
+  });
 });
 
 streams('streams a message over maxMessageBytes with bounded memory', async () => {
@@ -453,12 +448,8 @@ receiving('answers pings, and tells of pings and pongs', async () => {
 });
 
 receiving('bounds its memory under pings whose answers nobody reads (T21)', async () => {
-  const { server, port } = await startServer();
-  try {
-    const accepted = once(server, 'connection');
-    const peer = await rawWebSocketClient(port);
+  await withRawPeer({}, async ({ far, peer }) => {
     peer.socket.pause();
-    const [far] = await accepted;
     const burst = Buffer.concat(Array.from({ length: 1000 }, () => masked(9, Buffer.alloc(125))));
     let most = 0;
     for (let index = 0; index < 200; index++) {
@@ -468,9 +459,7 @@ receiving('bounds its memory under pings whose answers nobody reads (T21)', asyn
     }
     assert.ok(most < 1_000_000, `${most} bytes of pongs waited`);
     peer.socket.destroy();
-  } finally {
-    await server.close({ deadline: 0 });
-  }
+  });
 });
 
 receiving('goes on after a listener threw, whose error stays uncaught', async () => {
@@ -497,11 +486,7 @@ receiving('goes on after a listener threw, whose error stays uncaught', async ()
 });
 
 receiving('reports a violation, and closes with its code (T8)', async () => {
-  const { server, port } = await startServer();
-  try {
-    const accepted = once(server, 'connection');
-    const peer = await rawWebSocketClient(port);
-    const [far] = await accepted;
+  await withRawPeer({}, async ({ far, peer }) => {
     let messages = 0;
     far.on('message', () => messages++);
     const violated = once(far, 'violation');
@@ -517,9 +502,7 @@ receiving('reports a violation, and closes with its code (T8)', async () => {
     assert.is(event.error, error);
     assert.equal(event.sent, { code: 1002, reason: '' });
     assert.is(messages, 0);
-  } finally {
-    await server.close({ deadline: 0 });
-  }
+  });
 });
 
 receiving('closes with 1009 when a message is over the limit by one (T2)', async () => {
@@ -537,18 +520,12 @@ receiving('closes with 1009 when a message is over the limit by one (T2)', async
 });
 
 receiving('closes with 1008 a message that does not grow (T1)', async () => {
-  const { server, port } = await startServer({ messageStallDeadline: 50 });
-  try {
-    const accepted = once(server, 'connection');
-    const peer = await rawWebSocketClient(port);
-    const [far] = await accepted;
+  await withRawPeer({ messageStallDeadline: 50 }, async ({ far, peer }) => {
     peer.write(masked(2, 'x', false));
     const [error] = await once(far, 'violation');
     assert.is(error.code, 'message-stalled');
     assert.equal(await peer.readAll(), Buffer.from('880203f0', 'hex'));
-  } finally {
-    await server.close({ deadline: 0 });
-  }
+  });
 });
 
 receiving('lets others have their turn while one connection floods (T1)', async () => {
@@ -644,27 +621,17 @@ closing('takes the codes that may be sent, and throws for the others (T12)', asy
 });
 
 closing('cuts the connection of a peer that ignores the close (T21)', async () => {
-  const { server, port } = await startServer({ closeDeadline: 60 });
-  try {
-    const accepted = once(server, 'connection');
-    const peer = await rawWebSocketClient(port);
-    const [far] = await accepted;
+  await withRawPeer({ closeDeadline: 60 }, async ({ far, peer }) => {
     const event = await far.close();
     assert.is(event.code, 1006);
     assert.not(event.wasClean);
     assert.match(event.reason, /no close frame came within 60 ms/);
     peer.socket.destroy();
-  } finally {
-    await server.close({ deadline: 0 });
-  }
+  });
 });
 
 closing('ignores data after the close frame (T12)', async () => {
-  const { server, port } = await startServer();
-  try {
-    const accepted = once(server, 'connection');
-    const peer = await rawWebSocketClient(port);
-    const [far] = await accepted;
+  await withRawPeer({}, async ({ far, peer }) => {
     let messages = 0;
     far.on('message', () => messages++);
     peer.write(Buffer.concat([masked(8, Buffer.from('03e8', 'hex')), masked(1, 'late'), Buffer.from('ff', 'hex')]));
@@ -672,25 +639,17 @@ closing('ignores data after the close frame (T12)', async () => {
     assert.is(event.code, 1000);
     assert.is(messages, 0);
     assert.equal(await peer.readAll(), Buffer.from('880203e8', 'hex'));
-  } finally {
-    await server.close({ deadline: 0 });
-  }
+  });
 });
 
 closing('answers a close without body by one without body', async () => {
-  const { server, port } = await startServer();
-  try {
-    const accepted = once(server, 'connection');
-    const peer = await rawWebSocketClient(port);
-    const [far] = await accepted;
+  await withRawPeer({}, async ({ far, peer }) => {
     peer.write(masked(8));
     assert.equal(await peer.readAll(), Buffer.from('8800', 'hex'));
     const event = await far.closed;
     assert.is(event.code, 1005);
     assert.ok(event.wasClean);
-  } finally {
-    await server.close({ deadline: 0 });
-  }
+  });
 });
 
 closing('is clean when the peer resets the connection after both close frames', async () => {
@@ -829,18 +788,12 @@ keepalive('pings by itself, and a live peer stays', async () => {
 });
 
 keepalive('cuts a peer that is silent after a ping', async () => {
-  const { server, port } = await startServer({ pingInterval: 30, pongDeadline: 30 });
-  try {
-    const accepted = once(server, 'connection');
-    const peer = await rawWebSocketClient(port);
-    const [far] = await accepted;
+  await withRawPeer({ pingInterval: 30, pongDeadline: 30 }, async ({ far, peer }) => {
     const event = await far.closed;
     assert.is(event.code, 1006);
     assert.match(event.reason, /silent for 30 ms after a ping/);
     peer.socket.destroy();
-  } finally {
-    await server.close({ deadline: 0 });
-  }
+  });
 });
 
 keepalive('does not take its own pause for the death of the peer', async () => {

@@ -150,6 +150,22 @@ export async function rawWebSocketClient(port: number, behind: Uint8Array = Buff
   return peer;
 }
 
+/** Runs `use` with a server's connection whose client is a raw peer, and closes the server afterwards, come what may. */
+export async function withRawPeer(
+  options: Partial<ServerOptions>,
+  use: (ends: { far: Connection; peer: RawPeer }) => Promise<void>,
+): Promise<void> {
+  const { server, port } = await startServer(options);
+  try {
+    const accepted = once(server, 'connection');
+    const peer = await rawWebSocketClient(port);
+    const [far] = (await accepted) as [Connection];
+    await use({ far, peer });
+  } finally {
+    await server.close({ deadline: 0 });
+  }
+}
+
 /**
  * Starts a raw TLS server that answers each request head with `answer(key)`, whatever it is; `undefined` answers
  * nothing. The accepted peers are collected.
