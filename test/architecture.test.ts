@@ -44,7 +44,8 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   'tls/pki': ['errors', 'text', 'tls'],
   endpoint: ['errors', 'text', 'frame', 'handshake', 'tls'],
   index: ['errors', 'endpoint', 'handshake', 'tls'],
-  cli: ['errors', 'text', 'index', 'frame', 'handshake', 'tls', 'tls/pki', 'endpoint'],
+  conformance: ['errors', 'text', 'index', 'frame', 'handshake', 'tls', 'tls/pki', 'endpoint'],
+  cli: ['errors', 'text', 'index', 'frame', 'handshake', 'tls', 'tls/pki', 'endpoint', 'conformance'],
 };
 
 const imports = importsOf('src');

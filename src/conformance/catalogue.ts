@@ -1,0 +1,23 @@
+/** All cases, in the order of their groups. */
+import type { Case, GroupName } from './case.js';
+import { controlCases } from './cases/control.js';
+
+/** The groups, in the order in which they are run and reported, with what they are about. */
+export const groups: Readonly<Record<GroupName, string>> = {
+  opening: 'the opening handshake (RFC 6455 §4)',
+  framing: 'frame headers and lengths (RFC 6455 §5.2)',
+  masking: 'masking (RFC 6455 §5.3)',
+  fragmentation: 'fragments and interleaving (RFC 6455 §5.4)',
+  control: 'control frames (RFC 6455 §5.5)',
+  utf8: 'text is UTF-8 (RFC 6455 §8.1)',
+  closing: 'the closing handshake (RFC 6455 §7)',
+  limits: 'large messages and limits (RFC 6455 §10.4)',
+  delivery: 'octets, pipelining and many messages',
+  deflate: 'permessage-deflate (RFC 7692)',
+  tls: 'mutual TLS (RFC 8446, RFC 5280)',
+};
+
+/** Returns all cases. */
+export function allCases(): readonly Case[] {
+  return [...controlCases];
+}
