@@ -1,6 +1,6 @@
 /** The words that cases are written in. */
 import { Buffer } from 'node:buffer';
-import { opcodes } from '../frame/index.js';
+import { closeCodes, opcodes } from '../frame/index.js';
 import type { Case, ExchangeCase, Expected, Frame, GroupName, Opening, Piece, Severity, Step } from './case.js';
 
 type FrameParts = Partial<Omit<Frame, 'opcode' | 'payload'>>;
@@ -72,9 +72,29 @@ export function pongOf(...payloads: ReadonlyArray<string | Uint8Array>): Expecte
   return { kind: 'pong', payloads: payloads.map(bytesOf) };
 }
 
+/** The first of these that fits. One that ends the connection ends the case. */
+export function oneOf(...options: readonly Expected[]): Expected {
+  return { kind: 'oneOf', options };
+}
+
+/** Nothing comes for so many milliseconds. */
+export function silence(ms: number): Expected {
+  return { kind: 'silence', ms };
+}
+
+/** The peer fails the connection, best with one of these codes. */
+export function failure(...codes: readonly number[]): Expected {
+  return { kind: 'fail', codes };
+}
+
+/** This, or the peer refuses what is larger or more than it accepts (RFC 6455 §10.4): 1009, or 1008 for its policy. */
+export function unlessLimited(what: Expected): Expected {
+  return oneOf(what, failure(closeCodes.messageTooBig, closeCodes.policyViolation));
+}
+
 /** The peer fails the connection, best with one of these codes. */
 export function fails(...codes: readonly number[]): Step {
-  return expect({ kind: 'fail', codes });
+  return expect(failure(...codes));
 }
 
 /** The peer answers a close frame, with one of these codes, and the connection ends. */
