@@ -15,7 +15,9 @@ export interface DataFrame {
   /** Whether it is the last frame of its message. */
   readonly isFinal: boolean;
   readonly isText: boolean;
-  /** Whether the message is handed over in pieces, and not held. */
+  /** Whether the payload is compressed (RFC 7692 §6). */
+  readonly isCompressed: boolean;
+  /** Whether the message is handed over in pieces, and not held. One that is compressed is held all the same. */
   readonly isStreamed: boolean;
   /** The payload bytes that the frames of the message have announced so far. */
   readonly announcedBytes: number;
@@ -41,9 +43,12 @@ export class FrameDecoder {
   /** The payload bytes of the frame that came before. */
   #taken = 0;
 
-  /** `role` is that of this end. */
-  constructor(role: Role, sink: FrameSink, limits?: Partial<FrameLimits>) {
-    this.#header = new HeaderReader(role, completeLimits(limits));
+  /**
+   * @param role that of this end.
+   * @param compression whether data messages may be compressed (RFC 7692 §6); default `false`.
+   */
+  constructor(role: Role, sink: FrameSink, limits?: Partial<FrameLimits>, compression: boolean = false) {
+    this.#header = new HeaderReader(role, completeLimits(limits), compression);
     this.#sink = sink;
     this.#isUnmasking = role === 'server';
   }

@@ -3,7 +3,7 @@ import { LimitExceededError, PeerProtocolError, UsageError } from '../errors.js'
 import { closeCodes } from './close-code.js';
 import type { FrameLimits } from './limits.js';
 
-/** The faults of a peer that breaks RFC 6455. */
+/** The faults of a peer that breaks RFC 6455 or RFC 7692. */
 export type ProtocolFaultCode =
   | 'reserved-bits-set'
   | 'reserved-opcode'
@@ -18,10 +18,11 @@ export type ProtocolFaultCode =
   | 'close-payload-too-short'
   | 'close-code-invalid'
   | 'close-reason-not-utf8'
-  | 'text-not-utf8';
+  | 'text-not-utf8'
+  | 'compressed-data-invalid';
 
 /** The lawful things that are over a limit of ours. */
-export type LimitFaultCode = 'message-too-long' | 'too-many-empty-fragments';
+export type LimitFaultCode = 'message-too-long' | 'too-many-empty-fragments' | 'too-many-final-blocks';
 
 /** The mistakes of a caller. */
 export type FrameUsageCode =
@@ -34,7 +35,10 @@ export type FrameUsageCode =
   | 'fragment-out-of-order'
   | 'byte-length-wrong'
   | 'target-too-small'
-  | 'no-message-to-take';
+  | 'no-message-to-take'
+  | 'deflate-option-invalid'
+  | 'compression-not-agreed'
+  | 'compression-under-way';
 
 const { protocolError, invalidPayload, policyViolation, messageTooBig } = closeCodes;
 
@@ -56,13 +60,20 @@ export const protocolFaults: Readonly<
   'close-code-invalid': { section: 'RFC 6455 §7.4', closeCode: protocolError },
   'close-reason-not-utf8': { section: 'RFC 6455 §5.5.1', closeCode: invalidPayload },
   'text-not-utf8': { section: 'RFC 6455 §8.1', closeCode: invalidPayload },
+  // The frames are right and their content is not; RFC 7692 names no code, and others answer with this one, too.
+  'compressed-data-invalid': { section: 'RFC 7692 §7.2.2', closeCode: invalidPayload },
 };
 
 /** The limit behind each refusal, its unit, and the close code it is answered with. */
 export const limitFaults: Readonly<
   Record<
     LimitFaultCode,
-    { readonly limit: keyof FrameLimits; readonly unit: string; readonly section: string; readonly closeCode: number }
+    {
+      readonly limit: keyof FrameLimits | 'maxFinalBlocks';
+      readonly unit: string;
+      readonly section: string;
+      readonly closeCode: number;
+    }
   >
 > = {
   'message-too-long': {
@@ -74,6 +85,12 @@ export const limitFaults: Readonly<
   'too-many-empty-fragments': {
     limit: 'maxEmptyFragments',
     unit: 'fragments',
+    section: 'RFC 6455 §10.4',
+    closeCode: policyViolation,
+  },
+  'too-many-final-blocks': {
+    limit: 'maxFinalBlocks',
+    unit: 'blocks',
     section: 'RFC 6455 §10.4',
     closeCode: policyViolation,
   },

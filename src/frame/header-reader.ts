@@ -15,8 +15,9 @@ import {
   maxShortLength,
   opcodeBits,
   reservedBits,
+  rsv1Bit,
 } from './header.js';
-import type { FrameLimits } from './limits.js';
+import { type FrameLimits, maxCompressedBytes } from './limits.js';
 import { readMaskingKey } from './masking.js';
 import { isControlOpcode, opcodeName, opcodes } from './opcode.js';
 import type { Role } from './role.js';
@@ -35,6 +36,8 @@ export class HeaderReader {
 
   // Of the message to which the last data frame belongs.
   isText = false;
+  /** Whether its payload is compressed (RFC 7692 §6). */
+  isCompressed = false;
   /** Whether the message is handed over in pieces, and not held. */
   isStreamed = false;
   /** The payload bytes that its frames have announced so far. */
@@ -49,8 +52,8 @@ export class HeaderReader {
   /** The mask bit that every frame of the peer has. */
   readonly #maskBit: number;
   readonly #limits: FrameLimits;
-  /** The reserved bits that a data frame may have: none until an extension defines them (RFC 6455 §5.2). */
-  readonly #permittedReservedBits: number = 0;
+  /** The reserved bits that the first frame of a data message may have: none unless compression was agreed on. */
+  readonly #permittedReservedBits: number;
 
   #step: number = step.first;
   /** The bytes of the length or of the masking key that are still to come. */
@@ -59,10 +62,11 @@ export class HeaderReader {
   #emptyFragments = 0;
 
   /** `role` is that of this end: its peer masks if this is the server. */
-  constructor(role: Role, limits: FrameLimits) {
+  constructor(role: Role, limits: FrameLimits, compression: boolean) {
     this.#role = role;
     this.#maskBit = role === 'server' ? maskBit : 0;
     this.#limits = limits;
+    this.#permittedReservedBits = compression ? rsv1Bit : 0;
   }
 
   /** Whether a whole header has been read, and its payload is next. */
@@ -126,6 +130,7 @@ export class HeaderReader {
     this.opcode = first & opcodeBits;
     this.isFinal = true;
     this.isText = this.opcode === opcodes.text;
+    this.isCompressed = false;
     this.isStreamed = this.streaming;
     this.announcedBytes = length;
     this.length = length;
@@ -138,7 +143,10 @@ export class HeaderReader {
     const opcode = byte & opcodeBits;
     const isFinal = (byte & finBit) !== 0;
     // RFC 6455 §5.2: reserved bits MUST be 0 unless an extension defines them.
-    if ((byte & reservedBits & ~this.#permittedReservedBits) !== 0) {
+    // RFC 7692 §6: RSV1 MUST NOT be set in control frames, nor in fragments other than the first.
+    const beginsMessage = opcode === opcodes.text || opcode === opcodes.binary;
+    const permitted = beginsMessage ? this.#permittedReservedBits : 0;
+    if ((byte & reservedBits & ~permitted) !== 0) {
       return this.#refuse('reserved-bits-set', `${reservedBitNames(byte)} set, but no extension defines that`);
     }
     if (isControlOpcode(opcode)) {
@@ -159,6 +167,7 @@ export class HeaderReader {
         return this.#refuse('continuation-expected', `${opcodeName(opcode)} came before the last message had ended`);
       }
       this.isText = opcode === opcodes.text;
+      this.isCompressed = (byte & rsv1Bit) !== 0;
       this.isStreamed = this.streaming;
       this.announcedBytes = 0;
       this.#emptyFragments = 0;
@@ -248,10 +257,14 @@ export class HeaderReader {
 
   #isWithinLimit(length: number): boolean {
     // A streamed message is not held; each of its frames must only have a length that a number can count down.
-    const maximum = this.isStreamed ? Number.MAX_SAFE_INTEGER : this.#limits.maxMessageBytes;
-    const actual = this.isStreamed ? length : this.announcedBytes + length;
+    const isHeld = !this.isStreamed || this.isCompressed;
+    const { maxMessageBytes } = this.#limits;
+    const most = this.isCompressed ? maxCompressedBytes(maxMessageBytes) : maxMessageBytes;
+    const maximum = isHeld ? most : Number.MAX_SAFE_INTEGER;
+    const actual = isHeld ? this.announcedBytes + length : length;
     if (actual <= maximum) return true;
-    const text = `the message is at least ${actual} bytes long, at most ${maximum} allowed`;
+    const what = this.isCompressed ? 'the compressed message' : 'the message';
+    const text = `${what} is at least ${actual} bytes long, at most ${maximum} allowed`;
     return this.#refuseLimit('message-too-long', text, maximum, actual);
   }
 

@@ -4,6 +4,8 @@
 export const finBit = 0x80;
 /** RSV1, RSV2 and RSV3: the next three bits of the first byte. */
 export const reservedBits = 0x70;
+/** RSV1: marks the first frame of a compressed message (RFC 7692 §6). */
+export const rsv1Bit = 0x40;
 /** The opcode: the last four bits of the first byte. */
 export const opcodeBits = 0x0f;
 /** MASK: the first bit of the second byte. */

@@ -23,6 +23,7 @@ export { defaultFrameLimits, type FrameLimits } from './limits.js';
 export { mask, readMaskingKey, writeMaskingKey } from './masking.js';
 export { nextMaskingKey } from './masking-key.js';
 export { isControlOpcode, opcodeName, opcodes } from './opcode.js';
+export { type DeflateOptions, defaultDeflateLevel, longestAtOnce } from './permessage-deflate.js';
 export { Protocol, type ProtocolOptions } from './protocol.js';
 export type { ProtocolHandler } from './receiver.js';
 export type { Role } from './role.js';

@@ -5,7 +5,8 @@ import { usageError } from './errors.js';
 export interface FrameLimits {
   /**
    * The largest message, all fragments together, in payload bytes; more is refused with 1009 before it is held. Default
-   * 16 MiB. Does not apply to a message that is streamed: none of it is held here.
+   * 16 MiB. Does not apply to a message that is streamed: none of it is held here. Of a compressed message it counts what
+   * comes out, streamed or not; what comes in may be longer by what compressing can add (`maxCompressedBytes`).
    */
   readonly maxMessageBytes: number;
   /**
@@ -16,6 +17,14 @@ export interface FrameLimits {
 }
 
 export const defaultFrameLimits: FrameLimits = { maxMessageBytes: 16 * 1024 * 1024, maxEmptyFragments: 64 };
+
+/**
+ * The most compressed bytes of a message that may have `maximum` once it is inflated. DEFLATE makes what it cannot compress
+ * longer: by an eighth and some where a compressor writes nine bits for each byte, and by some bytes for each block.
+ */
+export function maxCompressedBytes(maximum: number): number {
+  return maximum + Math.ceil(maximum / 7) + 1024;
+}
 
 /**
  * Returns `limits` with the defaults filled in.

@@ -7,10 +7,11 @@ import { encodeClosePayload } from './close-payload.js';
 import { FrameDecoder } from './decoder.js';
 import { FrameEncoder } from './encoder.js';
 import { usageError } from './errors.js';
-import { finBit, maxShortLength } from './header.js';
-import type { FrameLimits } from './limits.js';
+import { finBit, maxShortLength, rsv1Bit } from './header.js';
+import { completeLimits, type FrameLimits } from './limits.js';
 import { opcodeName, opcodes } from './opcode.js';
-import { type ProtocolHandler, Receiver } from './receiver.js';
+import { type DeflateOptions, Deflater, Inflater } from './permessage-deflate.js';
+import { type ProtocolHandler, Receiver, type ReceiverEvents } from './receiver.js';
 import type { Role } from './role.js';
 import { type ClosingEvent, type ClosingState, closingTransitions, isReceiving, isSending } from './state.js';
 
@@ -21,6 +22,8 @@ export interface ProtocolOptions {
   readonly handler: ProtocolHandler;
   /** Default for each: `defaultFrameLimits`. */
   readonly limits?: Partial<FrameLimits>;
+  /** What was agreed on about compression (RFC 7692 §7.1). Default `undefined`: RSV1 is refused. */
+  readonly deflate?: DeflateOptions | undefined;
 }
 
 export class Protocol {
@@ -28,20 +31,26 @@ export class Protocol {
   readonly #receiver: Receiver;
   readonly #decoder: FrameDecoder;
   readonly #encoder: FrameEncoder;
+  readonly #deflater: Deflater | undefined;
   #state: ClosingState = 'open';
   #receivedBytes = 0;
   /** Whether a message is being sent in fragments, and more must follow. */
   #isSendingFragments = false;
 
-  /** @throws UsageError `limit-invalid`. */
+  /** @throws UsageError `limit-invalid`, `deflate-option-invalid`. */
   constructor(options: ProtocolOptions) {
-    this.role = options.role;
-    this.#receiver = new Receiver(options.handler, {
+    const { role, deflate } = options;
+    const limits = completeLimits(options.limits);
+    const events: ReceiverEvents = {
       closeReceived: () => this.#move('receive-close'),
       failed: () => this.#move('fail'),
-    });
-    this.#decoder = new FrameDecoder(options.role, this.#receiver, options.limits);
-    this.#encoder = new FrameEncoder(options.role);
+    };
+    const inflater = deflate === undefined ? undefined : new Inflater(deflate, limits.maxMessageBytes);
+    this.role = role;
+    this.#receiver = new Receiver(options.handler, events, inflater, limits.maxMessageBytes);
+    this.#decoder = new FrameDecoder(role, this.#receiver, limits, deflate !== undefined);
+    this.#encoder = new FrameEncoder(role);
+    this.#deflater = deflate === undefined ? undefined : new Deflater(deflate);
   }
 
   /** Where the closing handshake stands. */
@@ -69,9 +78,20 @@ export class Protocol {
     return this.#receiver.paused;
   }
 
+  /** Whether a message is being inflated in another thread: `receive()` consumes nothing until `inflated()` is called. */
+  get isInflating(): boolean {
+    return this.#receiver.isInflating;
+  }
+
+  /** Whether an inflated message is there that the next `receive()` hands over, even if it is given no bytes. */
+  get hasInflated(): boolean {
+    return this.#receiver.hasInflated;
+  }
+
   /**
    * Whether messages are handed over as chunks while they arrive, instead of whole. Default `false`. A change takes
-   * effect at the next message. Nothing of a streamed message is held here, and `maxMessageBytes` does not apply to it.
+   * effect at the next message. Nothing of a streamed message is held here, and `maxMessageBytes` does not apply to it;
+   * but one that is compressed is held and inflated whole, within that limit, and is then a single chunk.
    */
   get streaming(): boolean {
     return this.#decoder.streaming;
@@ -97,14 +117,16 @@ export class Protocol {
    * given and looks at none of it.
    *
    * @param end exclusive.
-   * @returns how many bytes, from `start`, were consumed: all, unless the handler paused.
+   * @returns how many bytes, from `start`, were consumed: all, unless the handler paused, or a long compressed message
+   *   has to be inflated first.
    */
   receive(bytes: Buffer, start: number = 0, end: number = bytes.length): number {
     let position = start;
     if (isReceiving(this.#state)) {
-      if (this.#receiver.paused) return 0;
-      this.#receiver.origin = this.#receivedBytes - start;
-      position = this.#decoder.decode(bytes, start, end);
+      const receiver = this.#receiver;
+      if (receiver.paused || receiver.isInflating) return 0;
+      receiver.origin = this.#receivedBytes - start;
+      if (!receiver.hasInflated || receiver.deliverInflated()) position = this.#decoder.decode(bytes, start, end);
     }
     if (!isReceiving(this.#state)) position = end;
     this.#receivedBytes += position - start;
@@ -148,10 +170,57 @@ export class Protocol {
     return this.#encoder.writeTextFrame(target, offset, finBit | opcodes.text, text, byteLength);
   }
 
+  /** Whether messages may be compressed: `deflate` was given. */
+  get canCompress(): boolean {
+    return this.#deflater !== undefined;
+  }
+
+  /**
+   * Returns the payload of a message for `writeCompressed`, or `undefined` if it is better written as it is. Either must be
+   * written before anything else is compressed: the peer inflates messages in their order. For short messages: one of
+   * 64 KiB takes some milliseconds.
+   *
+   * @throws UsageError `compression-not-agreed`, `compression-under-way`.
+   */
+  compress(data: Uint8Array): Buffer | undefined {
+    return this.#mustCompress().compress(data);
+  }
+
+  /**
+   * As `compress`, in another thread. `data` must not change, and nothing else be compressed, until `done` is called, which
+   * is never within this call.
+   */
+  compressLater(data: Uint8Array, done: (payload: Buffer | undefined) => void): void {
+    this.#mustCompress().compressLater(data, done);
+  }
+
+  /**
+   * Returns the payload of a fragment for `writeFragment`; those of a message are all compressed, or none is.
+   *
+   * @throws UsageError as `compress`.
+   */
+  compressFragment(data: Uint8Array, isFirst: boolean, isLast: boolean): Buffer {
+    return this.#mustCompress().compressFragment(data, isFirst, isLast);
+  }
+
+  /**
+   * Writes a compressed message as one frame and returns the offset after it.
+   *
+   * @param payload what `compress` returned; not touched.
+   * @throws UsageError as `writeMessage`.
+   */
+  writeCompressed(target: Buffer, offset: number, payload: Uint8Array, isText: boolean): number {
+    this.#beginMessage();
+    // RFC 7692 §6.1: RSV1 says that the message is compressed.
+    const first = finBit | rsv1Bit | (isText ? opcodes.text : opcodes.binary);
+    return this.#encoder.writeFrame(target, offset, first, payload);
+  }
+
   /**
    * Writes a fragment of a message (RFC 6455 §5.4) and returns the offset after it. `data` is not touched.
    *
    * @param isText whether the message is text; looked at in its first fragment.
+   * @param isCompressed whether `data` is what `compressFragment` returned; looked at in the first fragment. Default `false`.
    * @throws UsageError `close-already-sent`, `fragment-out-of-order`, `target-too-small`.
    */
   writeFragment(
@@ -161,6 +230,7 @@ export class Protocol {
     isText: boolean,
     isFirst: boolean,
     isLast: boolean,
+    isCompressed: boolean = false,
   ): number {
     this.#mustSend();
     if (isFirst === this.#isSendingFragments) {
@@ -168,7 +238,9 @@ export class Protocol {
       throw usageError('fragment-out-of-order', `${text} (RFC 6455 §5.4)`, 'isFirst');
     }
     const opcode = isFirst ? (isText ? opcodes.text : opcodes.binary) : opcodes.continuation;
-    const end = this.#encoder.writeFrame(target, offset, (isLast ? finBit : 0) | opcode, data);
+    // RFC 7692 §6.1: RSV1 of the first fragment alone says that the message is compressed.
+    const first = (isLast ? finBit : 0) | (isFirst && isCompressed ? rsv1Bit : 0) | opcode;
+    const end = this.#encoder.writeFrame(target, offset, first, data);
     this.#isSendingFragments = !isLast;
     return end;
   }
@@ -203,6 +275,11 @@ export class Protocol {
     const end = this.#encoder.writeFrame(target, offset, finBit | opcodes.close, payload);
     this.#move('send-close');
     return end;
+  }
+
+  #mustCompress(): Deflater {
+    if (this.#deflater !== undefined) return this.#deflater;
+    throw usageError('compression-not-agreed', 'compression was not agreed on (RFC 7692 §5)', 'deflate');
   }
 
   #beginMessage(): void {

@@ -7,6 +7,7 @@ import { type HeaderFault, limitFault, protocolFault, usageError } from './error
 import { maxShortLength } from './header.js';
 import { copyOf, MessageAssembly } from './message.js';
 import { opcodes } from './opcode.js';
+import { type Inflated, type Inflater, inflateTail, maxFinalBlocks } from './permessage-deflate.js';
 import { Utf8Validator } from './utf8.js';
 
 /**
@@ -28,6 +29,11 @@ export interface ProtocolHandler {
   close(code: number, reason: string): void;
   /** The peer broke a rule or went over a limit: called once, and nothing after it. */
   violation(error: PeerProtocolError | LimitExceededError): void;
+  /**
+   * A long message has been inflated: the next `receive()`, even of no bytes, hands it over and goes on. The only call
+   * that comes out of none. Needed with `deflate`.
+   */
+  inflated?(): void;
 }
 
 /** What the receiver needs of the closing handshake. */
@@ -49,21 +55,45 @@ export class Receiver implements FrameSink {
   #control: Buffer | undefined;
   #controlLength = 0;
   #closePayload: ClosePayloadReader | undefined;
+  readonly #inflater: Inflater | undefined;
+  readonly #maximum: number;
+  /** The compressed message that has come whole, and was not handed over yet: where it ended, and how it came out. */
+  #pending: { readonly isText: boolean; readonly isStreamed: boolean; readonly offset: number } | undefined;
+  #inflated: Inflated | undefined;
   /** The message that is being handed over, as long as nobody took it. */
   #message: Buffer | undefined;
   #messageStart = 0;
   #messageEnd = 0;
+  /** Whether its memory is no view of anything, and can be given away as it is. */
+  #isOwned = false;
 
-  constructor(handler: ProtocolHandler, events: ReceiverEvents) {
+  /**
+   * @param inflater `undefined`: no message is compressed.
+   * @param maximum bytes of a message.
+   */
+  constructor(handler: ProtocolHandler, events: ReceiverEvents, inflater: Inflater | undefined, maximum: number) {
     this.#handler = handler;
     this.#events = events;
+    this.#inflater = inflater;
+    this.#maximum = maximum;
   }
 
   get assembledBytes(): number {
     return this.#assembly.length;
   }
 
+  /** Whether a message is being inflated in another thread: nothing is to be decoded meanwhile. */
+  get isInflating(): boolean {
+    return this.#pending !== undefined && this.#inflated === undefined;
+  }
+
+  /** Whether a message has been inflated in another thread, and `deliverInflated` is next. */
+  get hasInflated(): boolean {
+    return this.#inflated !== undefined;
+  }
+
   data(bytes: Buffer, start: number, end: number, frame: DataFrame, isLast: boolean): boolean {
+    if (frame.isCompressed) return this.#compressed(bytes, start, end, frame, isLast);
     const { isText } = frame;
     if (isText && !this.#isText(bytes, start, end, isLast)) return false;
     if (frame.isStreamed) {
@@ -117,14 +147,69 @@ export class Receiver implements FrameSink {
       throw usageError('no-message-to-take', 'a message can be taken once, during the call that hands it over');
     }
     this.#message = undefined;
+    if (this.#isOwned) return message;
     return message === this.#assembly.buffer
       ? this.#assembly.take()
       : copyOf(message, this.#messageStart, this.#messageEnd);
   }
 
-  /** Delivers a whole message. The three fields are for `takeMessage`. */
-  #deliver(bytes: Buffer, start: number, end: number, isText: boolean): void {
+  /** A compressed message is held until it is whole; then it is inflated, and what comes out is judged. */
+  #compressed(bytes: Buffer, start: number, end: number, frame: DataFrame, isLast: boolean): boolean {
+    const assembly = this.#assembly;
+    const announcedBytes = frame.announcedBytes + inflateTail.length;
+    assembly.append(bytes, start, end, announcedBytes, frame.isFinal);
+    if (!isLast) return true;
+    assembly.append(inflateTail, 0, inflateTail.length, announcedBytes, true);
+    const input = assembly.buffer.subarray(0, assembly.length);
+    assembly.release();
+    const { isText, isStreamed } = frame;
+    this.#pending = { isText, isStreamed, offset: this.origin + end };
+    this.#inflated = this.#inflater!.inflate(input, (inflated) => {
+      this.#inflated = inflated;
+      this.#handler.inflated?.();
+    });
+    return this.#inflated !== undefined && this.deliverInflated();
+  }
+
+  /** Hands over the message that has been inflated, or refuses it; returns whether the decoder goes on. */
+  deliverInflated(): boolean {
+    const { isText, isStreamed, offset } = this.#pending!;
+    const inflated = this.#inflated!;
+    this.#pending = undefined;
+    this.#inflated = undefined;
+    if (typeof inflated === 'string') return this.#failInflating(inflated, offset);
+    if (isText && !this.#isInflatedText(inflated, offset)) return false;
+    if (isStreamed) this.#handler.chunk(inflated, 0, inflated.length, isText, true);
+    else this.#deliver(inflated, 0, inflated.length, isText, true);
+    return !this.paused;
+  }
+
+  #failInflating(inflated: Exclude<Inflated, Buffer>, offset: number): false {
+    if (inflated === 'invalid') {
+      const text = 'a compressed message is no DEFLATE data, or ends within a block';
+      return this.#fail(protocolFault('compressed-data-invalid', text, offset));
+    }
+    const maximum = inflated === 'too-long' ? this.#maximum : maxFinalBlocks;
+    const text =
+      inflated === 'too-long'
+        ? `a compressed message inflates to more than ${maximum} bytes, at most ${maximum} allowed`
+        : `a compressed message has more than ${maximum} final blocks, at most ${maximum} allowed`;
+    const code = inflated === 'too-long' ? 'message-too-long' : 'too-many-final-blocks';
+    return this.#fail(limitFault(code, text, maximum, maximum + 1));
+  }
+
+  /** RFC 6455 §8.1, for a text whose bytes have no place of their own in the stream: `offset` is where its message ended. */
+  #isInflatedText(inflated: Buffer, offset: number): boolean {
+    const bad = this.#text.check(inflated, 0, inflated.length);
+    if (bad < 0 && this.#text.isComplete) return true;
+    const where = bad < 0 ? 'ends within a code point' : `is not UTF-8 at byte 0x${inflated[bad]!.toString(16)}`;
+    return this.#fail(protocolFault('text-not-utf8', `a compressed text message ${where}`, offset));
+  }
+
+  /** Delivers a whole message. The four fields are for `takeMessage`. */
+  #deliver(bytes: Buffer, start: number, end: number, isText: boolean, isOwned: boolean = false): void {
     this.#message = bytes;
+    this.#isOwned = isOwned;
     this.#messageStart = start;
     this.#messageEnd = end;
     this.#handler.message(bytes, start, end, isText);

@@ -1,7 +1,7 @@
 /** What the tests of this room share: a handler that writes down what it is told, chunkings, and a seeded generator. */
 import * as assert from 'uvu/assert';
 import { LimitExceededError, PeerProtocolError } from '../../src/errors.js';
-import { type FrameLimits, Protocol, type Role } from '../../src/frame/index.js';
+import { type DeflateOptions, type FrameLimits, Protocol, type Role } from '../../src/frame/index.js';
 
 /** Bytes from hexadecimal text; spaces are for the eye. */
 export function hex(text: string): Buffer {
@@ -18,9 +18,11 @@ export interface Recording {
   error: PeerProtocolError | LimitExceededError | undefined;
   /** Called after each line. */
   after: (line: string) => void;
+  /** Called when a long message has been inflated. */
+  inflated: () => void;
 }
 
-export function record(role: Role, limits?: Partial<FrameLimits>): Recording {
+export function record(role: Role, limits?: Partial<FrameLimits>, deflate?: DeflateOptions): Recording {
   const add = (line: string): void => {
     recording.lines.push(line);
     recording.after(line);
@@ -30,6 +32,7 @@ export function record(role: Role, limits?: Partial<FrameLimits>): Recording {
   const protocol = new Protocol({
     role,
     ...(limits === undefined ? {} : { limits }),
+    deflate,
     handler: {
       message: (buffer, start, end, isText) => add(text(buffer, start, end, isText)),
       chunk: (buffer, start, end, isText, isLast) =>
@@ -41,9 +44,10 @@ export function record(role: Role, limits?: Partial<FrameLimits>): Recording {
         recording.error = error;
         add(`violation ${error.code} ${error.closeCode}`);
       },
+      inflated: () => recording.inflated(),
     },
   });
-  const recording: Recording = { protocol, lines: [], error: undefined, after: () => {} };
+  const recording: Recording = { protocol, lines: [], error: undefined, after: () => {}, inflated: () => {} };
   return recording;
 }
 
@@ -58,8 +62,8 @@ export interface Outcome {
  * Feeds the bytes whole, byte by byte, in two parts at each place, and with trailing bytes; asserts that what is told
  * is always the same, and at which byte.
  */
-export function outcome(role: Role, bytes: Buffer, limits?: Partial<FrameLimits>): Outcome {
-  const single = record(role, limits);
+export function outcome(role: Role, bytes: Buffer, limits?: Partial<FrameLimits>, deflate?: DeflateOptions): Outcome {
+  const single = record(role, limits, deflate);
   let took = 0;
   for (let i = 0; i < bytes.length; i++) {
     const before = single.lines.length;
@@ -76,13 +80,13 @@ export function outcome(role: Role, bytes: Buffer, limits?: Partial<FrameLimits>
   };
   const splits = bytes.length <= 300 ? bytes.length : 40;
   for (let split = 0; split <= splits; split++) {
-    const two = record(role, limits);
+    const two = record(role, limits, deflate);
     two.protocol.receive(Buffer.from(bytes.subarray(0, split)));
     two.protocol.receive(Buffer.from(bytes.subarray(split)));
     compare(two, `in two parts at ${split}`);
   }
   if (single.error !== undefined) {
-    const trailed = record(role, limits);
+    const trailed = record(role, limits, deflate);
     const all = Buffer.concat([bytes, Buffer.alloc(40, 0x81)]);
     assert.is(trailed.protocol.receive(all), all.length, 'the rest is swallowed');
     compare(trailed, 'with trailing bytes');
@@ -99,8 +103,9 @@ export function refuses(
   closeCode: number,
   took: number,
   limits?: Partial<FrameLimits>,
+  deflate?: DeflateOptions,
 ): Outcome {
-  const result = outcome(role, bytes, limits);
+  const result = outcome(role, bytes, limits, deflate);
   assert.is(result.lines.at(-1), `violation ${code} ${closeCode}`);
   assert.is(result.took, took);
   return result;
