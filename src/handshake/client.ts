@@ -1,13 +1,14 @@
 /** What a client sends, and what it demands of the answer (RFC 6455 §4.1). */
 import { Buffer } from 'node:buffer';
-import { type HandshakeError, UsageError } from '../errors.js';
+import { HandshakeError, UsageError } from '../errors.js';
 import { escapeText } from '../text.js';
 import { type HandshakeFaultCode, responseFault, shown } from './errors.js';
-import type { ExtensionOffer } from './extension.js';
+import { parseExtensions } from './extension.js';
 import { isFieldValue, listHas } from './grammar.js';
 import type { ResponseHead } from './http-head.js';
 import { acceptFor, createKey, isKey } from './key.js';
 import { parseAuthority } from './origin.js';
+import { type DeflateParameters, type DeflatePolicy, examineDeflate, offerDeflate } from './permessage-deflate.js';
 import { type HeaderInput, headerLines } from './response.js';
 import { checkProtocols } from './subprotocol.js';
 
@@ -18,6 +19,8 @@ export interface RequestOptions {
   readonly protocols?: readonly string[] | undefined;
   /** Default: no `Origin`. */
   readonly origin?: string | undefined;
+  /** The forms of permessage-deflate to offer, in order of preference. Default: none, and messages go uncompressed. */
+  readonly deflate?: readonly DeflatePolicy[] | undefined;
   /** More header fields. */
   readonly headers?: HeaderInput | undefined;
   /** 16 bytes in base64. Default: new random ones. */
@@ -29,6 +32,7 @@ export interface SentRequest {
   readonly bytes: Buffer;
   readonly key: string;
   readonly protocols: readonly string[];
+  readonly deflate: readonly DeflatePolicy[];
 }
 
 const reserved: ReadonlySet<string> = new Set([
@@ -52,7 +56,7 @@ const reserved: ReadonlySet<string> = new Set([
  *   `header-reserved`
  */
 export function createRequest(options: RequestOptions): SentRequest {
-  const { protocols = [], origin, key = createKey() } = options;
+  const { protocols = [], origin, deflate = [], key = createKey() } = options;
   const url = parseUrl(options.url);
   const host = parseAuthority(url.host, 443);
   if (host === undefined) throw urlError(`${shown(url.host)} is no host name or IP address`);
@@ -72,9 +76,10 @@ export function createRequest(options: RequestOptions): SentRequest {
     'Sec-WebSocket-Version: 13',
   ];
   if (protocols.length > 0) lines.push(`Sec-WebSocket-Protocol: ${protocols.join(', ')}`);
+  if (deflate.length > 0) lines.push(`Sec-WebSocket-Extensions: ${offerDeflate(deflate)}`);
   if (origin !== undefined) lines.push(`Origin: ${origin}`);
   const bytes = Buffer.from(`${lines.join('\r\n')}\r\n${headerLines(options.headers, reserved)}\r\n`, 'latin1');
-  return { bytes, key, protocols: [...protocols] };
+  return { bytes, key, protocols: [...protocols], deflate: [...deflate] };
 }
 
 function urlError(text: string): UsageError {
@@ -107,7 +112,8 @@ export type ResponseVerdict =
       readonly kind: 'accepted';
       /** Empty when there is none. */
       readonly protocol: string;
-      readonly extensions: readonly ExtensionOffer[];
+      /** What was agreed on permessage-deflate; `undefined`: messages go uncompressed. */
+      readonly deflate: DeflateParameters | undefined;
     }
   /** 1xx other than 101: another response follows. */
   | { readonly kind: 'interim' }
@@ -118,7 +124,9 @@ export function examineResponse(head: ResponseHead, request: SentRequest): Respo
   if (head.status >= 100 && head.status < 200 && head.status !== 101) return { kind: 'interim' };
   const error = findFault(head, request);
   if (error !== undefined) return { kind: 'refused', error };
-  return { kind: 'accepted', protocol: head.fields.get('Sec-WebSocket-Protocol') ?? '', extensions: [] };
+  const deflate = examineExtensions(head, request);
+  if (deflate instanceof HandshakeError) return { kind: 'refused', error: deflate };
+  return { kind: 'accepted', protocol: head.fields.get('Sec-WebSocket-Protocol') ?? '', deflate };
 }
 
 /** RFC 6455 §4.1, points 1 to 6 of what a client must check. */
@@ -144,12 +152,22 @@ function findFault(head: ResponseHead, request: SentRequest): HandshakeError | u
   if (protocols.length > 1 || (protocols.length === 1 && !request.protocols.includes(protocols[0]!))) {
     return wrong('protocol-not-offered', 'Sec-WebSocket-Protocol', protocols.join(', '), 'not one that was offered');
   }
-  // Nothing was offered, so nothing can be accepted.
-  const value = fields.get('Sec-WebSocket-Extensions');
-  if (value !== undefined) {
-    return wrong('extension-not-offered', 'Sec-WebSocket-Extensions', value, 'not one that was offered');
-  }
   return undefined;
+}
+
+/** RFC 6455 §4.1: an extension that was not offered MUST fail the connection. */
+function examineExtensions(
+  { fields }: ResponseHead,
+  request: SentRequest,
+): DeflateParameters | HandshakeError | undefined {
+  const value = fields.get('Sec-WebSocket-Extensions');
+  if (value === undefined) return undefined;
+  const [accepted, ...others] = parseExtensions(fields.getAll('Sec-WebSocket-Extensions')) ?? [];
+  if (accepted === undefined || others.length > 0) {
+    const fault = others.length > 0 ? 'more than was offered' : 'not one that was offered';
+    return wrong('extension-not-offered', 'Sec-WebSocket-Extensions', value, fault);
+  }
+  return examineDeflate(accepted, request.deflate, value);
 }
 
 function wrong(code: HandshakeFaultCode, field: string, value: string | undefined, fault: string): HandshakeError {

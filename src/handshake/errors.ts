@@ -53,7 +53,8 @@ export type HandshakeFaultCode =
   | 'accept-repeated'
   | 'accept-wrong'
   | 'protocol-not-offered'
-  | 'extension-not-offered';
+  | 'extension-not-offered'
+  | 'deflate-parameter-wrong';
 
 export const handshakeFaults: Readonly<Record<HandshakeFaultCode, HandshakeFault>> = {
   // The head itself
@@ -104,6 +105,7 @@ export const handshakeFaults: Readonly<Record<HandshakeFaultCode, HandshakeFault
   'accept-wrong': { status: undefined, section: 'RFC 6455 §4.1', field: 'Sec-WebSocket-Accept' },
   'protocol-not-offered': { status: undefined, section: 'RFC 6455 §4.1', field: 'Sec-WebSocket-Protocol' },
   'extension-not-offered': { status: undefined, section: 'RFC 6455 §4.1', field: 'Sec-WebSocket-Extensions' },
+  'deflate-parameter-wrong': { status: undefined, section: 'RFC 7692 §7.1', field: 'Sec-WebSocket-Extensions' },
 };
 
 /** The most of a hostile value that goes into an error, in characters. */

@@ -26,6 +26,12 @@ export {
 } from './http-head.js';
 export { acceptFor, createKey, isKey } from './key.js';
 export { type Authority, checkOrigins, parseAuthority } from './origin.js';
+export {
+  type DeflateParameters,
+  type DeflatePolicy,
+  negotiateDeflate,
+  offerDeflate,
+} from './permessage-deflate.js';
 export { acceptResponse, type HeaderInput, plainResponse, refusalResponse } from './response.js';
 export { examineRequest, type RequestVerdict, type ServerPolicy } from './server.js';
 export { checkProtocols, negotiateProtocol } from './subprotocol.js';

@@ -8,6 +8,8 @@ import { checkProtocols } from './subprotocol.js';
 /** Header fields that a caller names: as an object, or as pairs where a name comes more than once. */
 export type HeaderInput = Readonly<Record<string, string>> | Iterable<readonly [name: string, value: string]>;
 
+const noNames: ReadonlySet<string> = new Set();
+
 /** Reason phrases (RFC 9110 §15; 431: RFC 6585 §5). */
 const reasonPhrases: Readonly<Record<number, string>> = {
   101: 'Switching Protocols',
@@ -65,14 +67,23 @@ export function headerLines(headers: HeaderInput | undefined, reserved: Readonly
 /**
  * Returns the 101 (RFC 6455 §4.2.2).
  *
- * @param options `key`: of the request; `protocol`: the agreed subprotocol, if any
- * @throws UsageError `protocols-malformed`
+ * @param options `key`: of the request; `protocol`: the agreed subprotocol, if any; `extensions`: what
+ *   `negotiateDeflate` answers, if anything
+ * @throws UsageError `protocols-malformed`, `header-malformed`
  */
-export function acceptResponse(options: { key: string; protocol?: string | undefined }): Buffer {
+export function acceptResponse(options: {
+  key: string;
+  protocol?: string | undefined;
+  extensions?: string | undefined;
+}): Buffer {
   if (options.protocol !== undefined) checkProtocols([options.protocol]);
   const protocol = options.protocol === undefined ? '' : `Sec-WebSocket-Protocol: ${options.protocol}\r\n`;
+  const extensions = headerLines(
+    options.extensions === undefined ? undefined : [['Sec-WebSocket-Extensions', options.extensions]],
+    noNames,
+  );
   return Buffer.from(
-    `HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${acceptFor(options.key)}\r\n${protocol}\r\n`,
+    `HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${acceptFor(options.key)}\r\n${protocol}${extensions}\r\n`,
     'latin1',
   );
 }

@@ -186,7 +186,7 @@ function refuses(fields: Changed, code: string, field: string): HandshakeError {
 const responses = suite('responses at a client (RFC 6455 §4.1)');
 
 responses('open the connection when they are right', () => {
-  assert.equal(examineResponse(head(), request), { kind: 'accepted', protocol: '', extensions: [] });
+  assert.equal(examineResponse(head(), request), { kind: 'accepted', protocol: '', deflate: undefined });
   accepts({ Upgrade: 'WebSocket', Connection: 'keep-alive, UPGRADE' });
   accepts({ Connection: ['keep-alive', 'upgrade'] });
   accepts({ 'Sec-WebSocket-Accept': ` \t${acceptFor(key)}  ` });
@@ -233,6 +233,33 @@ responses('are refused with any extension: none was offered (T19)', () => {
   const field = 'Sec-WebSocket-Extensions';
   for (const value of ['permessage-deflate', '', ';', '__proto__', ['a', 'b']]) {
     refuses({ [field]: value }, 'extension-not-offered', field);
+  }
+});
+
+responses('may accept permessage-deflate once, and nothing beside it, if it was offered (RFC 7692 §5.1)', () => {
+  const offering = createRequest({ url: 'wss://a/', key, deflate: [{}] });
+  assert.match(
+    offering.bytes.toString('latin1'),
+    '\r\nSec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n',
+  );
+  const examine = (value: string | string[]): unknown => {
+    const verdict = examineResponse(head({ 'Sec-WebSocket-Extensions': value }), offering);
+    return verdict.kind === 'accepted' ? verdict.deflate : verdict.kind === 'refused' && verdict.error.code;
+  };
+  assert.equal(examine('permessage-deflate; server_max_window_bits=10; client_no_context_takeover'), {
+    serverNoContextTakeover: false,
+    clientNoContextTakeover: true,
+    serverMaxWindowBits: 10,
+    clientMaxWindowBits: 15,
+  });
+  const verdict = examineResponse(head(), offering);
+  assert.is(verdict.kind === 'accepted' && verdict.deflate, undefined);
+  for (const value of ['permessage-deflate, permessage-deflate', ['permessage-deflate', 'x'], 'x', ',', ';']) {
+    assert.is(examine(value), 'extension-not-offered', String(value));
+  }
+  for (const value of ['=7', '="x"', '=999', '=', '']) {
+    const code = value === '=' ? 'extension-not-offered' : 'deflate-parameter-wrong';
+    assert.is(examine(`permessage-deflate; server_max_window_bits${value}`), code, value);
   }
 });
 

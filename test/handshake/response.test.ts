@@ -37,6 +37,14 @@ function throws(call: () => unknown, code: string, option: string): void {
 
 const accepted = suite('the 101 (RFC 6455 §4.2.2)');
 
+accepted('names the extensions that were accepted, and no line of its own beside', () => {
+  assert.match(
+    acceptResponse({ key, extensions: 'permessage-deflate; server_max_window_bits=10' }).toString(),
+    /\r\nSec-WebSocket-Extensions: permessage-deflate; server_max_window_bits=10\r\n\r\n$/,
+  );
+  throws(() => acceptResponse({ key, extensions: 'a\r\nX: y' }), 'header-malformed', 'headers');
+});
+
 accepted('is written as RFC 6455 §1.2 shows it', () => {
   assert.is(
     acceptResponse({ key, protocol: 'chat' }).toString(),
