@@ -142,20 +142,23 @@ architecture('has no runtime dependency, and no download address in its lock fil
   assert.not.match(readFileSync(join(root, 'package-lock.json'), 'utf8'), /"resolved"/);
 });
 
-architecture('loads neither the development PKI, the conformance room nor the command line with the package', async () => {
-  // What `import 'mtls-ws'` loads is what its imports reach.
-  const reached = new Set<string>();
-  const visit = (file: string): void => {
-    if (reached.has(file)) return;
-    reached.add(file);
-    for (const { file: from, target } of imports) if (from === file && target.endsWith('.ts')) visit(target);
-  };
-  visit('index.ts');
-  assert.ok(reached.size > 30);
-  assert.equal(
-    [...reached].filter((file) => ['tls/pki', 'conformance', 'cli'].includes(roomOf(file))),
-    [],
-  );
-});
+architecture(
+  'loads neither the development PKI, the conformance room nor the command line with the package',
+  async () => {
+    // What `import 'mtls-ws'` loads is what its imports reach.
+    const reached = new Set<string>();
+    const visit = (file: string): void => {
+      if (reached.has(file)) return;
+      reached.add(file);
+      for (const { file: from, target } of imports) if (from === file && target.endsWith('.ts')) visit(target);
+    };
+    visit('index.ts');
+    assert.ok(reached.size > 30);
+    assert.equal(
+      [...reached].filter((file) => ['tls/pki', 'conformance', 'cli'].includes(roomOf(file))),
+      [],
+    );
+  },
+);
 
 architecture.run();

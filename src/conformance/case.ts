@@ -195,6 +195,8 @@ export interface CaseResult {
   readonly verdict: Verdict;
   /** Why: what was expected, what came instead; what was noted; why it was skipped. Empty when it passed. */
   readonly reason: string;
+  /** Set where it failed because the peer broke a rule that holds in every case: it counts as a MUST, whatever the case is. */
+  readonly violation?: string;
   /** How the run was chunked: `whole`, `octets`, `random:SEED`. */
   readonly chunking: string;
   readonly durationMs: number;

@@ -11,6 +11,8 @@ export interface Outcome {
   readonly verdict: Verdict;
   /** As in `CaseResult`: empty when it passed. */
   readonly reason: string;
+  /** As in `CaseResult`. */
+  readonly violation?: string;
   readonly events: readonly WireEvent[];
 }
 

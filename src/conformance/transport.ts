@@ -1,0 +1,163 @@
+/**
+ * The sockets of the runner: TLS, and TCP alone where that is asked for. It makes bad peers and tests good ones, so it goes
+ * around the package's own ends. Pumps exchanges; judges nothing.
+ */
+import * as net from 'node:net';
+import * as tls from 'node:tls';
+import type { Exchange } from './exchange.js';
+import type { HowEnded } from './expectation.js';
+import type { Outcome } from './tls-context.js';
+
+/** What the runner proves itself with, and what it trusts. */
+export interface RunnerCredentials {
+  /** PEM: what the peer must be signed by. */
+  readonly ca: string | Buffer;
+  /** PEM; `undefined`: the runner presents nothing. */
+  readonly cert?: string | Buffer | undefined;
+  readonly key?: string | Buffer | undefined;
+  readonly passphrase?: string | undefined;
+  /** Default `TLSv1.3`. */
+  readonly minVersion?: 'TLSv1.2' | 'TLSv1.3' | undefined;
+}
+
+/** A connection, and the TCP socket below it (the same one without TLS). */
+export interface Link {
+  readonly socket: net.Socket;
+  readonly tcp: net.Socket;
+}
+
+/** A server under test. */
+export interface ServerAddress {
+  readonly host: string;
+  readonly port: number;
+  /** The name its certificate must be for. */
+  readonly serverName: string;
+  /** `undefined`: TCP alone. */
+  readonly credentials: RunnerCredentials | undefined;
+}
+
+function tlsOptions(credentials: RunnerCredentials): tls.SecureContextOptions & { ALPNProtocols: string[] } {
+  const { ca, cert, key, passphrase, minVersion = 'TLSv1.3' } = credentials;
+  return { ca, cert, key, passphrase, minVersion, maxVersion: 'TLSv1.3', ALPNProtocols: ['http/1.1'] };
+}
+
+/** Connects. Rejects with what Node says when that fails, or with the reason of the signal. */
+export function openLink(address: ServerAddress, signal: AbortSignal): Promise<Link> {
+  const { host, port, credentials } = address;
+  return new Promise((resolve, reject) => {
+    const tcp = net.connect({ host, port, noDelay: true });
+    let socket: net.Socket = tcp;
+    const fail = (error: unknown): void => {
+      signal.removeEventListener('abort', abort);
+      socket.destroy();
+      tcp.destroy();
+      reject(error instanceof Error ? error : new Error(String(error)));
+    };
+    const abort = (): void => fail(signal.reason);
+    const done = (): void => {
+      signal.removeEventListener('abort', abort);
+      for (const each of [socket, tcp]) each.removeListener('error', fail).removeListener('close', closed);
+      // Whatever happens from here on shows as an end.
+      for (const each of [socket, tcp]) each.on('error', () => {});
+      resolve({ socket, tcp });
+    };
+    const closed = (): void => fail(new Error('the connection was closed during the TLS handshake'));
+    if (signal.aborted) return abort();
+    signal.addEventListener('abort', abort);
+    tcp.on('error', fail).on('close', closed);
+    tcp.once('connect', () => {
+      if (credentials === undefined) return done();
+      socket = tls.connect({
+        ...tlsOptions(credentials),
+        socket: tcp,
+        host: address.serverName,
+        ...(net.isIP(address.serverName) === 0 ? { servername: address.serverName } : {}),
+      });
+      socket.on('error', fail).on('close', closed);
+      socket.once('secureConnect', done);
+    });
+  });
+}
+
+/** Runs an exchange over a connection, to its end; the connection is gone afterwards. */
+export function pump(
+  link: Link,
+  exchange: Exchange,
+  signal: AbortSignal,
+  first: readonly Buffer[] = [],
+): Promise<Outcome> {
+  const { socket, tcp } = link;
+  return new Promise((resolve) => {
+    let isWriting = false;
+    let timer: NodeJS.Timeout | undefined;
+    let error: NodeJS.ErrnoException | undefined;
+    const now = (): number => performance.now();
+
+    const goOn = (): void => {
+      while (!isWriting && exchange.outcome === undefined) {
+        const action = exchange.take();
+        if (action === undefined) break;
+        if (action.do === 'write') write(action.bytes);
+        else end(action.how);
+      }
+      clearTimeout(timer);
+      if (exchange.outcome !== undefined) return finish(exchange.outcome);
+      timer = setTimeout(
+        () => {
+          exchange.elapsed(now());
+          goOn();
+        },
+        // A timer may fire a little early.
+        Math.max(1, Math.ceil(exchange.wakeAt - now())),
+      );
+    };
+    const write = (bytes: Buffer): void => {
+      if (!socket.writable) return;
+      isWriting = true;
+      // Between two writes the peer is heard: what it says may end them. A failure shows as an end.
+      socket.write(bytes, () =>
+        setImmediate(() => {
+          isWriting = false;
+          goOn();
+        }),
+      );
+    };
+    const end = (how: 'end' | 'cut' | 'reset'): void => {
+      if (how === 'end') socket.end();
+      else if (how === 'cut') tcp.end();
+      else tcp.resetAndDestroy();
+    };
+    const ended = (how: HowEnded): void => {
+      exchange.ended(how, now());
+      goOn();
+    };
+    const onData = (bytes: Buffer): void => {
+      exchange.received(bytes, now());
+      goOn();
+    };
+    const abort = (): void => {
+      exchange.abandon('broken', 'the run was ended');
+      goOn();
+    };
+    const finish = (outcome: Outcome): void => {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', abort);
+      socket.off('data', onData);
+      socket.destroy();
+      tcp.destroy();
+      resolve(outcome);
+    };
+    socket.on('error', (fault) => {
+      error = fault;
+    });
+    socket.on('end', () => ended('end'));
+    socket.on('close', () => ended(error === undefined ? 'end' : 'reset'));
+    exchange.start(now());
+    for (const bytes of first) exchange.received(bytes, now());
+    socket.on('data', onData);
+    if (socket.destroyed) ended('reset');
+    signal.addEventListener('abort', abort);
+    if (signal.aborted) return abort();
+    goOn();
+  });
+}
