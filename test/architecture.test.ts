@@ -114,6 +114,18 @@ architecture('keeps the core pure', () => {
   }
 });
 
+architecture('leaves compression to one file of a room', () => {
+  const users = imports.filter(({ target }) => target === 'node:zlib').map(({ file }) => file);
+  for (const room of ['frame', 'conformance']) {
+    const files = users.filter((file) => roomOf(file) === room);
+    assert.is(new Set(files).size, 1, files.join(', '));
+  }
+  assert.equal(
+    users.filter((file) => !['frame', 'conformance'].includes(roomOf(file))),
+    [],
+  );
+});
+
 architecture('leaves node:tls to the room of TLS, and to the runner that makes bad peers', () => {
   const users = imports.filter(({ file, target }) => target === 'node:tls' && roomOf(file) !== 'tls');
   const runner = ['conformance/tls-cases.ts', 'conformance/tls-context.ts', 'conformance/transport.ts'];

@@ -94,6 +94,7 @@ const doors: Readonly<Record<string, readonly string[]>> = {
     'verifyPeer',
   ],
   './pki': ['createAuthority', 'createDevelopmentPki'],
+  './conformance': ['NotTestableError', 'allCases', 'chunkingName', 'groups', 'summarize', 'testServer', 'verdicts'],
 };
 
 const manifest = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));

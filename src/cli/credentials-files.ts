@@ -36,6 +36,26 @@ export function readCredentials(settings: Settings): Credentials {
   };
 }
 
+/**
+ * Returns what those files hold that were given, for a command that can do without.
+ *
+ * @throws Fault (exit code 2) as `readCredentials`, and when one of `--cert` and `--key` comes without the other
+ */
+export function readGivenCredentials(settings: Settings): Partial<Credentials> & { caKey?: Buffer } {
+  if ((settings.cert === undefined) !== (settings.key === undefined)) {
+    throw usageFault('--cert and --key belong together', 'give both, or none of them');
+  }
+  const given: { ca?: Buffer; cert?: Buffer; key?: Buffer; caKey?: Buffer } = {};
+  for (const name of names) if (settings[name] !== undefined) given[name] = read(name, settings[name]);
+  if (settings['ca-key'] !== undefined) given.caKey = read('ca-key', settings['ca-key']);
+  const passphraseFile = settings['passphrase-file'];
+  return {
+    ...given,
+    ...(passphraseFile === undefined ? {} : { passphrase: firstLine(read('passphrase-file', passphraseFile)) }),
+    minVersion: settings['min-tls'] === '1.2' ? 'TLSv1.2' : 'TLSv1.3',
+  };
+}
+
 /** Returns the fault for credentials that were refused, naming the file; `undefined` for any other error. */
 export function credentialsFault(error: unknown, settings: Settings): Fault | undefined {
   if (!(error instanceof UsageError)) return undefined;
@@ -57,7 +77,7 @@ const advice: Readonly<Record<string, string>> = {
   'wrong-passphrase': 'check --passphrase-file',
 };
 
-function read(flag: 'ca' | 'cert' | 'key' | 'passphrase-file', file: string): Buffer {
+function read(flag: 'ca' | 'cert' | 'key' | 'ca-key' | 'passphrase-file', file: string): Buffer {
   let bytes: Buffer;
   try {
     bytes = readFileSync(file);

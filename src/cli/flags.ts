@@ -16,6 +16,21 @@ export interface Settings {
   readonly binary?: boolean;
   readonly wait?: number;
   readonly force?: boolean;
+  readonly group?: readonly string[];
+  readonly case?: readonly string[];
+  readonly chunking?: readonly string[];
+  readonly repeat?: number;
+  readonly parallel?: number;
+  readonly timeout?: number;
+  readonly strict?: boolean;
+  readonly quiet?: boolean;
+  readonly servername?: string;
+  readonly 'ca-key'?: string;
+  readonly 'bad-certs'?: string;
+  readonly 'other-host'?: string;
+  readonly 'report-json'?: string;
+  readonly 'report-junit'?: string;
+  readonly 'report-html'?: string;
   readonly 'min-tls'?: '1.2' | '1.3';
   readonly trace?: boolean;
   readonly config?: string;
@@ -48,6 +63,14 @@ function readSeconds(text: string): number | undefined {
   return /^(?:\d+(?:\.\d*)?|\.\d+)$/.test(text) && Number(text) <= 86_400 ? Number(text) : undefined;
 }
 
+function readCount(text: string): number | undefined {
+  return /^[1-9]\d{0,5}$/.test(text) ? Number(text) : undefined;
+}
+
+function readChunking(text: string): string | undefined {
+  return /^(?:whole|octets|all|random(?::\d{1,10})?)$/.test(text) ? text : undefined;
+}
+
 function readTlsVersion(text: string): string | undefined {
   return text === '1.2' || text === '1.3' ? text : undefined;
 }
@@ -72,6 +95,32 @@ export const flags: Readonly<Record<FlagName, Flag>> = {
     read: readSeconds,
   },
   force: { help: 'replaces files that exist' },
+  group: { metavar: 'GROUP', help: 'only cases of this group; may be repeated', isList: true },
+  case: { metavar: 'ID', help: 'only this case; * stands for anything; may be repeated', isList: true },
+  chunking: {
+    metavar: 'HOW',
+    help: 'how what is sent is cut: whole (default), octets, random, random:SEED, or all three; may be repeated',
+    isList: true,
+    expects: 'whole, octets, random, random:SEED or all',
+    read: readChunking,
+  },
+  repeat: { metavar: 'N', help: 'runs each case so often (default 1)', expects: 'a count from 1 on', read: readCount },
+  parallel: { metavar: 'N', help: 'cases at once (default 4)', expects: 'a count from 1 on', read: readCount },
+  timeout: {
+    metavar: 'SECONDS',
+    help: 'for a case (default 10); cases that need longer get more in proportion',
+    expects: 'a number of seconds, 0 to 86400',
+    read: readSeconds,
+  },
+  strict: { help: 'SHOULD and what is lawful but weak fail the run too' },
+  quiet: { help: 'prints the summary and the failures only' },
+  servername: { metavar: 'NAME', help: 'the name that the certificate of the server is for (default: of the URL)' },
+  'ca-key': { metavar: 'FILE', help: 'PEM: key of the CA of the peer, to make bad certificates with', isPath: true },
+  'bad-certs': { metavar: 'DIR', help: 'bad certificates that the CA of the peer has signed', isPath: true },
+  'other-host': { metavar: 'NAME', help: 'another name of the same server' },
+  'report-json': { metavar: 'FILE', help: 'writes all that was seen as JSON', isPath: true },
+  'report-junit': { metavar: 'FILE', help: 'writes the results as JUnit XML', isPath: true },
+  'report-html': { metavar: 'FILE', help: 'writes a page with every byte of every case', isPath: true },
   'min-tls': {
     metavar: '1.2|1.3',
     help: 'oldest TLS version allowed (default 1.3)',

@@ -1,3 +1,18 @@
 /** Conformance cases for WebSocket peers of any make, as data, and what runs them. */
-export type { Case, CaseResult, ExchangeCase, GroupName, Need, Severity, Target, TlsCase, Verdict } from './case.js';
+export type {
+  Case,
+  CaseResult,
+  ExchangeCase,
+  GroupName,
+  Need,
+  Severity,
+  Target,
+  TlsCase,
+  Verdict,
+  WireEvent,
+} from './case.js';
 export { allCases, groups } from './catalogue.js';
+export { type Chunking, chunkingName } from './chunking.js';
+export type { RunOptions } from './options.js';
+export { type Summary, summarize, verdicts } from './results.js';
+export { NotTestableError, type TestServerOptions, testServer } from './test-server.js';

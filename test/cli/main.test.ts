@@ -3,7 +3,7 @@ import * as assert from 'uvu/assert';
 import { suite } from '../support/suite.js';
 import { run } from './program.js';
 
-const commands = ['serve', 'connect', 'pki init', 'demo'];
+const commands = ['serve', 'connect', 'pki init', 'demo', 'conformance server', 'conformance list'];
 
 const main = suite('mtls-ws');
 

@@ -1,0 +1,107 @@
+/**
+ * What a run of conformance cases shows: a line that moves while it goes, and in the end a table and each failure.
+ */
+import { type CaseResult, groups, summarize, type Verdict, verdicts } from '../conformance/index.js';
+import { columns, type Paint, wrap } from './terminal.js';
+
+/** One line on a terminal, rewritten; nothing elsewhere. */
+export class Progress {
+  readonly #stream: NodeJS.WriteStream;
+  readonly #isShown: boolean;
+  readonly #counts = new Map<Verdict, number>();
+  #done = 0;
+  #shownAt = 0;
+
+  constructor(stream: NodeJS.WriteStream, isQuiet: boolean) {
+    this.#stream = stream;
+    this.#isShown = stream.isTTY === true && !isQuiet;
+  }
+
+  add({ verdict, case: { group } }: CaseResult): void {
+    this.#done++;
+    this.#counts.set(verdict, (this.#counts.get(verdict) ?? 0) + 1);
+    // Ten times a second is enough to be seen.
+    if (!this.#isShown || performance.now() - this.#shownAt < 100) return;
+    this.#shownAt = performance.now();
+    const parts = verdicts.filter((name) => this.#counts.has(name)).map((name) => `${this.#counts.get(name)} ${name}`);
+    this.#stream.write(`\r\x1b[K${`${this.#done} done: ${parts.join(', ')} (${group})`.slice(0, columns - 1)}`);
+  }
+
+  finish(): void {
+    if (this.#isShown) this.#stream.write('\r\x1b[K');
+  }
+}
+
+interface Shown {
+  readonly results: readonly CaseResult[];
+  readonly durationMs: number;
+  readonly isStrict: boolean;
+  readonly paint: Paint;
+}
+
+/** Returns the table, the failures and what it comes to. */
+export function summaryText(shown: Shown): string {
+  const { results, isStrict, paint } = shown;
+  const summary = summarize(results, isStrict);
+  const { byVerdict } = summary;
+  const seconds = (shown.durationMs / 1000).toFixed(1);
+  const counts = verdicts.filter((name) => byVerdict[name] > 0).map((name) => `${byVerdict[name]} ${name}`);
+  const verdict = summary.isGood ? paint.green('conforms') : paint.red('DOES NOT CONFORM');
+  return [
+    table(results, paint),
+    ...skips(results),
+    ...details(results, ['weak', 'noted'], paint),
+    ...details(results, ['failed', 'broken'], paint),
+    '',
+    `${verdict}${isStrict ? ' (strict)' : ''}: ${summary.total} runs of cases, ${counts.join(', ')}, in ${seconds} s`,
+    '',
+  ].join('\n');
+}
+
+function table(results: readonly CaseResult[], paint: Paint): string {
+  const row = (name: string, cells: readonly string[]): string =>
+    `${name.padEnd(15)}${cells.map((cell) => cell.padStart(9)).join('')}`;
+  const lines = [paint.bold(row('group', verdicts))];
+  for (const group of Object.keys(groups)) {
+    const ofGroup = results.filter((result) => result.case.group === group);
+    if (ofGroup.length === 0) continue;
+    const counts = verdicts.map((verdict) => ofGroup.filter((result) => result.verdict === verdict).length);
+    lines.push(
+      row(
+        group,
+        counts.map((count) => (count === 0 ? '·' : String(count))),
+      ),
+    );
+  }
+  return lines.join('\n');
+}
+
+/** What was skipped and why, a line for each group and reason. */
+function skips(results: readonly CaseResult[]): string[] {
+  const counts = new Map<string, number>();
+  for (const {
+    verdict,
+    reason,
+    case: { group },
+  } of results) {
+    const key = `${group}: ${reason}`;
+    if (verdict === 'skipped') counts.set(key, (counts.get(key) ?? 0) + 1);
+  }
+  if (counts.size === 0) return [];
+  return ['', ...[...counts].flatMap(([key, count]) => wrap(`skipped ${count} of ${key}`, columns))];
+}
+
+function details(results: readonly CaseResult[], wanted: readonly Verdict[], paint: Paint): string[] {
+  return results
+    .filter(({ verdict }) => wanted.includes(verdict))
+    .flatMap(({ case: { id, title, section, severity }, verdict, reason, chunking }) => {
+      const how = chunking === 'whole' ? '' : ` [${chunking}]`;
+      const colour = verdict === 'failed' || verdict === 'broken' ? paint.red : paint.yellow;
+      return [
+        '',
+        `${colour(verdict.toUpperCase())} ${paint.bold(id)}${how}`,
+        ...wrap(`${title} (${severity}, ${section})`, columns - 2).map((line) => `  ${line}`),
+        ...wrap(reason, columns - 4).map((line) => `    ${line}`),
+      ];
+    });
+}

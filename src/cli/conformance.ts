@@ -1,0 +1,136 @@
+/**
+ * `mtls-ws conformance …`: puts a server or a client of any make through the conformance cases.
+ */
+
+import {
+  allCases,
+  type CaseResult,
+  type Chunking,
+  type GroupName,
+  groups,
+  NotTestableError,
+  type RunOptions,
+  summarize,
+  testServer,
+} from '../conformance/index.js';
+import { UsageError } from '../errors.js';
+import type { Command } from './command.js';
+import { Progress, summaryText } from './conformance-screen.js';
+import { readGivenCredentials } from './credentials-files.js';
+import { type ExitCode, exitCodes, Fault, usageFault } from './fault.js';
+import type { FlagName, Settings } from './flags.js';
+import { onInterrupt } from './signals.js';
+import { paintFor } from './terminal.js';
+
+const runFlags: readonly FlagName[] = [
+  ...(['group', 'case', 'chunking', 'repeat', 'parallel', 'timeout', 'strict', 'quiet'] as const),
+  ...(['report-json', 'report-junit', 'report-html'] as const),
+];
+
+const notes = `A case passes, is weak (lawful, but not as the RFC recommends), fails, is noted
+(the RFC leaves it open), is skipped (something it needs is missing), or is
+broken (it could not be tried).
+Exit code 0: no MUST failed, nothing was broken, and at least one case ran.`;
+
+export const conformanceServer: Command = {
+  name: 'conformance server',
+  summary: 'tests a WebSocket server that echoes, case by case',
+  operand: 'URL',
+  flags: ['ca', 'cert', 'key', 'passphrase-file', 'servername', 'ca-key', 'bad-certs', 'other-host', ...runFlags],
+  required: [],
+  withoutEffect: ['trace'],
+  notes: `The server must send whole messages back as what they came. --ca is needed for
+wss: URLs, --cert and --key where the server wants to see a certificate.
+${notes}`,
+  run: (settings, url) => {
+    const credentials = readGivenCredentials(settings);
+    return perform(settings, (options) =>
+      testServer({
+        ...credentials,
+        ...options,
+        url,
+        parallel: settings.parallel,
+        serverName: settings.servername,
+        otherHost: settings['other-host'],
+      }),
+    );
+  },
+};
+
+export const conformanceList: Command = {
+  name: 'conformance list',
+  summary: 'prints the conformance cases',
+  flags: ['group', 'case'],
+  required: [],
+  withoutEffect: ['min-tls', 'trace'],
+  notes: 'One line for each case: its id, severity and section, then what a conforming\npeer does.',
+  run: async (settings) => {
+    const chosen = readGroups(settings);
+    const patterns = settings.case?.map((id) => new RegExp(`^${id.split('*').map(escapeRegExp).join('.*')}$`));
+    for (const { id, group, severity, section, title } of allCases()) {
+      if (chosen !== undefined && !chosen.includes(group)) continue;
+      if (patterns !== undefined && !patterns.some((pattern) => pattern.test(id))) continue;
+      process.stdout.write(`${id.padEnd(40)} ${severity.padEnd(6)} ${section.padEnd(18)} ${title}\n`);
+    }
+    return exitCodes.done;
+  },
+};
+
+function escapeRegExp(text: string): string {
+  return text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
+}
+
+function readGroups(settings: Settings): GroupName[] | undefined {
+  return settings.group?.map((name) => {
+    if (!Object.hasOwn(groups, name)) {
+      throw usageFault(`--group "${name}" is no group`, `give one of ${Object.keys(groups).join(', ')}`);
+    }
+    return name as GroupName;
+  });
+}
+
+/** `all` is the three of them; a seed that was not given is drawn, and told. */
+function readChunkings(settings: Settings): Chunking[] {
+  const names = (settings.chunking ?? ['whole']).flatMap((name) =>
+    name === 'all' ? ['whole', 'octets', 'random'] : [name],
+  );
+  return names.map((name) => {
+    if (name === 'whole' || name === 'octets') return { kind: name };
+    const seed = name === 'random' ? Math.floor(Math.random() * 2 ** 32) : Number(name.slice('random:'.length));
+    return { kind: 'random', seed };
+  });
+}
+
+/** Runs the cases, shows how it goes and what came of it. */
+async function perform(
+  settings: Settings,
+  run: (options: RunOptions) => Promise<readonly CaseResult[]>,
+): Promise<ExitCode> {
+  const interrupt = new AbortController();
+  onInterrupt(() => interrupt.abort());
+  const progress = new Progress(process.stderr, settings.quiet === true);
+  const began = performance.now();
+  let results: readonly CaseResult[];
+  try {
+    results = await run({
+      groups: readGroups(settings),
+      ids: settings.case,
+      chunkings: readChunkings(settings),
+      repeat: settings.repeat,
+      timeout: settings.timeout === undefined ? undefined : settings.timeout * 1000,
+      badCertificates: settings['bad-certs'],
+      signal: interrupt.signal,
+      onResult: (result) => progress.add(result),
+    });
+  } catch (error) {
+    if (error instanceof NotTestableError) throw new Fault(exitCodes.peer, error.message);
+    if (error instanceof UsageError) throw usageFault(error.message);
+    throw error;
+  } finally {
+    progress.finish();
+  }
+  const isStrict = settings.strict === true;
+  const paint = paintFor(process.stdout, process.env);
+  process.stdout.write(summaryText({ results, durationMs: performance.now() - began, isStrict, paint }));
+  return summarize(results, isStrict).isGood ? exitCodes.done : exitCodes.peer;
+}
