@@ -31,8 +31,18 @@ export type Need =
   | 'other-host'
   /** The peer agreed to permessage-deflate. */
   | 'deflate'
+  /** The client under test offers `client_max_window_bits`. */
+  | 'client-window'
   /** The client under test offers the subprotocol `conformance`. */
   | 'subprotocol';
+
+/** How one end compresses (RFC 7692 §7.1). */
+export interface Compression {
+  /** The LZ77 window it may use, as the power of two: 8 to 15. */
+  readonly windowBits: number;
+  /** Whether it keeps its window from message to message. */
+  readonly keepsContext: boolean;
+}
 
 /** A frame to send, lawful or not. */
 export interface Frame extends Omit<AnyFrame, 'maskingKey'> {
@@ -159,8 +169,11 @@ interface CaseBase {
 export interface ExchangeCase extends CaseBase {
   readonly kind: 'exchange';
   readonly opening?: Opening;
-  /** Made anew for each run, so that large payloads live only while they are sent. */
-  readonly script: (target: Target) => readonly Step[];
+  /**
+   * Made anew for each run, so that large payloads live only while they are sent. `own`: how the runner may compress, once
+   * the opening handshake is done; `undefined`: not at all.
+   */
+  readonly script: (target: Target, own: Compression | undefined) => readonly Step[];
   /** Roughly how many bytes are sent, if many: such cases run with octet-wise chunking only at both ends of each send. */
   readonly sentBytes?: number;
 }

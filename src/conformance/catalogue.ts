@@ -1,6 +1,10 @@
 /** All cases, in the order of their groups. */
 import type { Case, GroupName } from './case.js';
+import { closingCases } from './cases/closing.js';
 import { controlCases } from './cases/control.js';
+import { deflateCases } from './cases/deflate.js';
+import { deflateNegotiationCases } from './cases/deflate-negotiation.js';
+import { utf8Cases } from './cases/utf8.js';
 
 /** The groups, in the order in which they are run and reported, with what they are about. */
 export const groups: Readonly<Record<GroupName, string>> = {
@@ -19,5 +23,5 @@ export const groups: Readonly<Record<GroupName, string>> = {
 
 /** Returns all cases. */
 export function allCases(): readonly Case[] {
-  return [...controlCases];
+  return [...controlCases, ...utf8Cases, ...closingCases, ...deflateNegotiationCases, ...deflateCases];
 }
