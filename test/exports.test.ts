@@ -94,7 +94,16 @@ const doors: Readonly<Record<string, readonly string[]>> = {
     'verifyPeer',
   ],
   './pki': ['createAuthority', 'createDevelopmentPki'],
-  './conformance': ['NotTestableError', 'allCases', 'chunkingName', 'groups', 'summarize', 'testServer', 'verdicts'],
+  './conformance': [
+    'NotTestableError',
+    'allCases',
+    'chunkingName',
+    'groups',
+    'summarize',
+    'testClients',
+    'testServer',
+    'verdicts',
+  ],
 };
 
 const manifest = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));

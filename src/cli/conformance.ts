@@ -11,11 +11,13 @@ import {
   NotTestableError,
   type RunOptions,
   summarize,
+  testClients,
   testServer,
 } from '../conformance/index.js';
 import { UsageError } from '../errors.js';
 import type { Command } from './command.js';
 import { Progress, summaryText } from './conformance-screen.js';
+import { testSelf } from './conformance-self.js';
 import { readGivenCredentials } from './credentials-files.js';
 import { type ExitCode, exitCodes, Fault, usageFault } from './fault.js';
 import type { FlagName, Settings } from './flags.js';
@@ -55,6 +57,68 @@ ${notes}`,
       }),
     );
   },
+};
+
+export const conformanceClient: Command = {
+  name: 'conformance client',
+  summary: 'tests a WebSocket client that echoes, case by case',
+  flags: [
+    'port',
+    'host',
+    'servername',
+    'ca',
+    'cert',
+    'key',
+    'passphrase-file',
+    'ca-key',
+    'bad-certs',
+    'wait',
+    ...runFlags,
+  ],
+  required: [],
+  withoutEffect: ['trace', 'parallel'],
+  flagHelp: {
+    port: 'port to listen on (default: a free one)',
+    servername: 'the host in the URLs that are handed out (default: --host)',
+    wait: 'gives up when no client has come for so long (default 60)',
+  },
+  notes: `Prints "ask at URL". A client asks there and is sent the URL of a case as a text
+message; it connects to it, sends whole messages back until the connection ends,
+and asks again, until the message is empty. examples/conformance-client.ts is one.
+Without --ca, --cert and --key the runner speaks ws: without TLS.
+${notes}`,
+  run: (settings) => {
+    const credentials = readGivenCredentials(settings);
+    return perform(settings, (options) =>
+      testClients({
+        ...credentials,
+        ...options,
+        host: settings.host?.[settings.host.length - 1],
+        port: settings.port,
+        serverName: settings.servername,
+        patience: settings.wait === undefined ? undefined : settings.wait * 1000,
+        onListening: (url) => process.stdout.write(`ask at ${url}\n`),
+        onNote: (note) => process.stderr.write(`mtls-ws conformance client: ${note}\n`),
+      }),
+    );
+  },
+};
+
+export const conformanceSelf: Command = {
+  name: 'conformance self',
+  summary: 'tests this package, both ends, with nothing to configure',
+  flags: runFlags,
+  required: [],
+  withoutEffect: ['trace'],
+  notes,
+  run: (settings) =>
+    perform(settings, (options) =>
+      testSelf({
+        ...options,
+        minVersion: settings['min-tls'] === '1.2' ? 'TLSv1.2' : 'TLSv1.3',
+        parallel: settings.parallel,
+      }),
+    ),
 };
 
 export const conformanceList: Command = {

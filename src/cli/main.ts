@@ -7,7 +7,7 @@ import { readFileSync } from 'node:fs';
 import { escapeText } from '../text.js';
 import { readArguments } from './arguments.js';
 import type { Command } from './command.js';
-import { conformanceList, conformanceServer } from './conformance.js';
+import { conformanceClient, conformanceList, conformanceSelf, conformanceServer } from './conformance.js';
 import { connectCommand } from './connect.js';
 import { demo } from './demo.js';
 import { failure } from './failure.js';
@@ -17,7 +17,16 @@ import { pkiInit } from './pki.js';
 import { serve } from './serve.js';
 import { fitted, paintFor } from './terminal.js';
 
-const commands: readonly Command[] = [serve, connectCommand, pkiInit, demo, conformanceServer, conformanceList];
+const commands: readonly Command[] = [
+  serve,
+  connectCommand,
+  pkiInit,
+  demo,
+  conformanceServer,
+  conformanceClient,
+  conformanceSelf,
+  conformanceList,
+];
 
 async function main(given: readonly string[]): Promise<ExitCode> {
   const paint = paintFor(process.stdout, process.env);

@@ -14,6 +14,7 @@ import { escapeText } from '../text.js';
 import { describeIdentity } from '../tls/index.js';
 import type { Command } from './command.js';
 import { credentialsFault, readCredentials } from './credentials-files.js';
+import { echo } from './echo.js';
 import { type ExitCode, exitCodes, Fault } from './fault.js';
 import type { Settings } from './flags.js';
 import { onInterrupt } from './signals.js';
@@ -70,15 +71,6 @@ function handle(connection: Connection, tracer: Tracer | undefined): void {
     process.stderr.write(`violation ${where}: ${message}; presented: ${describeIdentity(connection.peer)}\n`);
   });
   if (tracer !== undefined) connection.on('close', () => tracer.finish(connection.id));
-}
-
-/** Sends back what comes, as what it came, and reads no faster than it can be sent. */
-function echo(connection: Connection): void {
-  connection.handleMessages((buffer, start, end, isText) => {
-    const mayGoOn = connection.send(isText ? buffer.toString('utf8', start, end) : buffer.subarray(start, end));
-    if (!mayGoOn) connection.pause();
-  });
-  connection.on('drain', () => connection.resume());
 }
 
 function answerPlain({ method, path }: PlainRequest): PlainResponse | undefined {

@@ -79,6 +79,75 @@ export function openLink(address: ServerAddress, signal: AbortSignal): Promise<L
   });
 }
 
+/** Where clients under test come to. */
+export interface Listening {
+  readonly port: number;
+  /** Stops listening, and ends every connection. */
+  close(): Promise<void>;
+}
+
+/** What comes to a listener. */
+export interface ListenHandlers {
+  /** A connection whose TLS handshake is done. */
+  readonly link: (link: Link) => void;
+  readonly connection?: ((tcp: net.Socket) => void) | undefined;
+  readonly failed?: ((error: Error, socket: tls.TLSSocket) => void) | undefined;
+}
+
+/**
+ * Listens for clients, who must present a certificate of `ca`; without `credentials`, for TCP alone.
+ *
+ * @param changes of the options of `node:tls`, for listeners that are not as they should be
+ */
+export async function listenForClients(
+  where: { readonly host: string; readonly port: number },
+  credentials: RunnerCredentials | undefined,
+  handlers: ListenHandlers,
+  changes: tls.TlsOptions = {},
+): Promise<Listening> {
+  const sockets = new Map<string, net.Socket>();
+  const nameOf = ({ remoteAddress, remotePort }: net.Socket): string => `${remoteAddress} ${remotePort}`;
+  const accepted = (tcp: net.Socket): void => {
+    const name = nameOf(tcp);
+    sockets.set(name, tcp);
+    tcp.on('error', () => {});
+    tcp.on('close', () => sockets.delete(name));
+    handlers.connection?.(tcp);
+  };
+  let server: net.Server;
+  if (credentials === undefined) {
+    server = net.createServer({ noDelay: true });
+    server.on('connection', (tcp: net.Socket) => {
+      accepted(tcp);
+      handlers.link({ socket: tcp, tcp });
+    });
+  } else {
+    const options = { ...tlsOptions(credentials), noDelay: true, requestCert: true, rejectUnauthorized: true };
+    const secure = tls.createServer({ ...options, ...changes });
+    secure.on('connection', accepted);
+    secure.on('secureConnection', (socket) => {
+      socket.on('error', () => {});
+      const tcp = sockets.get(nameOf(socket));
+      if (tcp === undefined) socket.destroy();
+      else handlers.link({ socket, tcp });
+    });
+    secure.on('tlsClientError', (error, socket) => handlers.failed?.(error, socket));
+    server = secure;
+  }
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(where.port, where.host, resolve);
+  });
+  return {
+    port: (server.address() as net.AddressInfo).port,
+    close: () => {
+      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+      for (const tcp of sockets.values()) tcp.destroy();
+      return closed;
+    },
+  };
+}
+
 /** Runs an exchange over a connection, to its end; the connection is gone afterwards. */
 export function pump(
   link: Link,
@@ -155,7 +224,8 @@ export function pump(
     exchange.start(now());
     for (const bytes of first) exchange.received(bytes, now());
     socket.on('data', onData);
-    if (socket.destroyed) ended('reset');
+    socket.resume();
+    if (socket.destroyed || socket.readableEnded) ended('end');
     signal.addEventListener('abort', abort);
     if (signal.aborted) return abort();
     goOn();

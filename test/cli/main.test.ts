@@ -3,7 +3,16 @@ import * as assert from 'uvu/assert';
 import { suite } from '../support/suite.js';
 import { run } from './program.js';
 
-const commands = ['serve', 'connect', 'pki init', 'demo', 'conformance server', 'conformance list'];
+const commands = [
+  'serve',
+  'connect',
+  'pki init',
+  'demo',
+  'conformance server',
+  'conformance client',
+  'conformance self',
+  'conformance list',
+];
 
 const main = suite('mtls-ws');
 

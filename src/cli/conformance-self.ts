@@ -1,0 +1,65 @@
+/**
+ * `mtls-ws conformance self`: this package on both ends, with certificates made in memory: its server tested by the runner,
+ * then its client.
+ */
+import { type CaseResult, type RunOptions, testClients, testServer } from '../conformance/index.js';
+import { connect, createServer } from '../index.js';
+import { createDevelopmentPki } from '../tls/pki/index.js';
+import { echo } from './echo.js';
+
+type Versions = { readonly minVersion?: 'TLSv1.2' | 'TLSv1.3' | undefined };
+
+/** The other name of the server, for the cases about names. */
+const otherHost = 'other.localhost';
+
+/** Returns the results of both ends, the server first. */
+export async function testSelf(
+  options: RunOptions & { parallel?: number | undefined },
+): Promise<readonly CaseResult[]> {
+  const pki = createDevelopmentPki([otherHost]);
+  const [server, client] = [pki.server, pki.client].map(({ cert, key }) => ({ ca: pki.ca.cert, cert, key }));
+  const versions: Versions = options.minVersion === undefined ? {} : { minVersion: options.minVersion };
+
+  const echoServer = createServer({ ...server!, ...versions });
+  echoServer.on('connection', echo);
+  const { port } = await echoServer.listen({ port: 0, host: '127.0.0.1' });
+  const url = `wss://localhost:${port}/`;
+  const ofServer = await testServer({ ...options, ...client!, caKey: pki.ca.key, otherHost, url }).finally(() =>
+    echoServer.close({ deadline: 0 }),
+  );
+
+  const driven = { ended: Promise.resolve() };
+  const ofClient = await testClients({
+    ...options,
+    ...server!,
+    caKey: pki.ca.key,
+    serverName: 'localhost',
+    onListening: (next) => {
+      const credentials = { ...client!, ...versions };
+      driven.ended = Promise.all(Array.from({ length: options.parallel ?? 4 }, () => drive(next, credentials))).then();
+    },
+  });
+  await driven.ended;
+  return [...ofServer, ...ofClient];
+}
+
+/** Asks for cases and goes through them until there are none. */
+async function drive(next: string, credentials: Omit<Parameters<typeof connect>[1], 'signal'>): Promise<void> {
+  for (;;) {
+    let url = '';
+    try {
+      const asking = await connect(next, credentials);
+      for await (const message of asking) url = String(message);
+    } catch {
+      // The run is over.
+    }
+    if (url === '') return;
+    try {
+      const connection = await connect(url, { ...credentials, protocols: ['conformance'] });
+      echo(connection);
+      await connection.closed;
+    } catch {
+      // Many a case is one that must be refused.
+    }
+  }
+}
