@@ -12,9 +12,9 @@ export class Progress {
   #done = 0;
   #shownAt = 0;
 
-  constructor(stream: NodeJS.WriteStream, isQuiet: boolean) {
+  constructor(stream: NodeJS.WriteStream) {
     this.#stream = stream;
-    this.#isShown = stream.isTTY === true && !isQuiet;
+    this.#isShown = stream.isTTY === true;
   }
 
   add({ verdict, case: { group } }: CaseResult): void {
@@ -36,6 +36,7 @@ interface Shown {
   readonly results: readonly CaseResult[];
   readonly durationMs: number;
   readonly isStrict: boolean;
+  readonly isVerbose: boolean;
   readonly paint: Paint;
 }
 
@@ -50,8 +51,7 @@ export function summaryText(shown: Shown): string {
   return [
     table(results, paint),
     ...skips(results),
-    ...details(results, ['weak', 'noted'], paint),
-    ...details(results, ['failed', 'broken'], paint),
+    ...details(results, shown.isVerbose ? ['weak', 'noted', 'failed', 'broken'] : ['failed', 'broken'], paint),
     '',
     `${verdict}${isStrict ? ' (strict)' : ''}: ${summary.total} runs of cases, ${counts.join(', ')}, in ${seconds} s`,
     '',
@@ -60,18 +60,22 @@ export function summaryText(shown: Shown): string {
 
 function table(results: readonly CaseResult[], paint: Paint): string {
   const row = (name: string, cells: readonly string[]): string =>
-    `${name.padEnd(15)}${cells.map((cell) => cell.padStart(9)).join('')}`;
+    `${name.padEnd(22)}${cells.map((cell) => cell.padStart(9)).join('')}`;
+  const targets = [...new Set(results.map(({ target }) => target))];
   const lines = [paint.bold(row('group', verdicts))];
-  for (const group of Object.keys(groups)) {
-    const ofGroup = results.filter((result) => result.case.group === group);
-    if (ofGroup.length === 0) continue;
-    const counts = verdicts.map((verdict) => ofGroup.filter((result) => result.verdict === verdict).length);
-    lines.push(
-      row(
-        group,
-        counts.map((count) => (count === 0 ? '·' : String(count))),
-      ),
-    );
+  for (const target of targets) {
+    for (const group of Object.keys(groups)) {
+      const ofGroup = results.filter((result) => result.case.group === group && result.target === target);
+      if (ofGroup.length === 0) continue;
+      const counts = verdicts.map((verdict) => ofGroup.filter((result) => result.verdict === verdict).length);
+      const name = targets.length > 1 ? `${group} (${target})` : group;
+      lines.push(
+        row(
+          name,
+          counts.map((count) => (count === 0 ? '·' : String(count))),
+        ),
+      );
+    }
   }
   return lines.join('\n');
 }
@@ -94,8 +98,8 @@ function skips(results: readonly CaseResult[]): string[] {
 function details(results: readonly CaseResult[], wanted: readonly Verdict[], paint: Paint): string[] {
   return results
     .filter(({ verdict }) => wanted.includes(verdict))
-    .flatMap(({ case: { id, title, section, severity }, verdict, reason, chunking }) => {
-      const how = chunking === 'whole' ? '' : ` [${chunking}]`;
+    .flatMap(({ case: { id, title, section, severity }, target, verdict, reason, chunking }) => {
+      const how = chunking === 'whole' ? ` (${target})` : ` (${target}, ${chunking})`;
       const colour = verdict === 'failed' || verdict === 'broken' ? paint.red : paint.yellow;
       return [
         '',

@@ -25,7 +25,7 @@ import { onInterrupt } from './signals.js';
 import { paintFor } from './terminal.js';
 
 const runFlags: readonly FlagName[] = [
-  ...(['group', 'case', 'chunking', 'repeat', 'parallel', 'timeout', 'strict', 'quiet'] as const),
+  ...(['group', 'case', 'chunking', 'repeat', 'parallel', 'timeout', 'strict', 'verbose'] as const),
   ...(['report-json', 'report-junit', 'report-html'] as const),
 ];
 
@@ -172,7 +172,7 @@ async function perform(
 ): Promise<ExitCode> {
   const interrupt = new AbortController();
   onInterrupt(() => interrupt.abort());
-  const progress = new Progress(process.stderr, settings.quiet === true);
+  const progress = new Progress(process.stderr);
   const began = performance.now();
   let results: readonly CaseResult[];
   try {
@@ -195,6 +195,14 @@ async function perform(
   }
   const isStrict = settings.strict === true;
   const paint = paintFor(process.stdout, process.env);
-  process.stdout.write(summaryText({ results, durationMs: performance.now() - began, isStrict, paint }));
+  process.stdout.write(
+    summaryText({
+      results,
+      durationMs: performance.now() - began,
+      isStrict,
+      isVerbose: settings.verbose === true,
+      paint,
+    }),
+  );
   return summarize(results, isStrict).isGood ? exitCodes.done : exitCodes.peer;
 }

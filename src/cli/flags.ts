@@ -23,7 +23,7 @@ export interface Settings {
   readonly parallel?: number;
   readonly timeout?: number;
   readonly strict?: boolean;
-  readonly quiet?: boolean;
+  readonly verbose?: boolean;
   readonly servername?: string;
   readonly 'ca-key'?: string;
   readonly 'bad-certs'?: string;
@@ -113,7 +113,7 @@ export const flags: Readonly<Record<FlagName, Flag>> = {
     read: readSeconds,
   },
   strict: { help: 'SHOULD and what is lawful but weak fail the run too' },
-  quiet: { help: 'prints the summary and the failures only' },
+  verbose: { help: 'tells what was noted and what was weak too' },
   servername: { metavar: 'NAME', help: 'the name that the certificate of the server is for (default: of the URL)' },
   'ca-key': { metavar: 'FILE', help: 'PEM: key of the CA of the peer, to make bad certificates with', isPath: true },
   'bad-certs': { metavar: 'DIR', help: 'bad certificates that the CA of the peer has signed', isPath: true },

@@ -1,7 +1,7 @@
 /** What was agreed about permessage-deflate (RFC 7692 §7.1), from the two header fields. */
 import { parseExtensions } from '../handshake/index.js';
 import { escapeText } from '../text.js';
-import type { InflaterOptions } from './inflate.js';
+import type { Compression } from './case.js';
 
 type Parameters = ReadonlyArray<readonly [name: string, value: string | undefined]>;
 
@@ -73,14 +73,14 @@ function judgeAnswer(offered: Parameters, accepted: Parameters): string | undefi
   return undefined;
 }
 
-/** Returns how the peer compresses, by the accepted value of `Sec-WebSocket-Extensions`; `undefined` where it may not. */
-export function peerCompression(accepted: string | undefined, peer: 'client' | 'server'): InflaterOptions | undefined {
+/** Returns how one end may compress, by the accepted value of `Sec-WebSocket-Extensions`; `undefined`: not at all. */
+export function compressionOf(accepted: string | undefined, end: 'client' | 'server'): Compression | undefined {
   if (accepted === undefined) return undefined;
   const deflate = parseExtensions([accepted])?.find(({ name }) => name === 'permessage-deflate');
   if (deflate === undefined) return undefined;
   const parameters = new Map(deflate.parameters);
   return {
-    windowBits: Number(parameters.get(`${peer}_max_window_bits`) ?? 15),
-    keepsContext: !parameters.has(`${peer}_no_context_takeover`),
+    windowBits: Number(parameters.get(`${end}_max_window_bits`) ?? 15),
+    keepsContext: !parameters.has(`${end}_no_context_takeover`),
   };
 }

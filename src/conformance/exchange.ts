@@ -8,7 +8,7 @@ import { Buffer } from 'node:buffer';
 import { encodeAnyFrame, nextMaskingKey, opcodes, type Role, writeMaskingKey } from '../frame/index.js';
 import { createKey, HeadParser, type RequestHead, type ResponseHead } from '../handshake/index.js';
 import { escapeText } from '../text.js';
-import { peerCompression } from './agreement.js';
+import { compressionOf } from './agreement.js';
 import type { ExchangeCase, Expected, ExpectedResponse, Frame, Piece, Step, Target, Verdict } from './case.js';
 import { type Chunking, chunkingName, chunksOf, randomFor } from './chunking.js';
 import { describeExpected, describeFrame, describeIncoming, describePayload } from './describe.js';
@@ -22,8 +22,8 @@ import {
   judgeRequest,
   judgeStatus,
   judgeSwitching,
+  lackOf,
   offersDeflate,
-  offersSubprotocol,
   type Place,
   requestContext,
   responseContext,
@@ -348,10 +348,8 @@ export class Exchange {
   }
 
   #lack(head: RequestHead): string | undefined {
-    const { needs = [] } = this.#options.testCase;
-    if (needs.includes('subprotocol') && !offersSubprotocol(head)) return 'the client does not offer the subprotocol';
-    if (!needs.includes('deflate')) return undefined;
-    if (!offersDeflate(head)) return 'the client does not offer permessage-deflate';
+    const lack = lackOf(this.#options.testCase.needs, head);
+    if (lack !== undefined || this.#options.testCase.needs?.includes('deflate') !== true) return lack;
     const { extensions, clientMust } = this.#opening;
     return extensions === undefined || clientMust === 'fail' || offersDeflate(head, extensions)
       ? undefined
@@ -384,7 +382,7 @@ export class Exchange {
   #open(extensions: string | undefined, rest: Buffer): void {
     this.#phase = 'script';
     this.#reader = this.#newReader(extensions);
-    this.#steps = this.#options.testCase.script(this.#options.target);
+    this.#steps = this.#options.testCase.script(this.#options.target, compressionOf(extensions, this.#role));
     if (rest.length > 0) this.#read(rest);
   }
 
@@ -452,7 +450,7 @@ export class Exchange {
 
   #newReader(extensions: string | undefined): WireReader {
     const peer = this.#options.target;
-    const compression = peerCompression(extensions, peer);
+    const compression = compressionOf(extensions, peer);
     return new WireReader({
       role: peer,
       inflater: compression && new Inflater(compression),

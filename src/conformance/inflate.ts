@@ -1,22 +1,16 @@
 /** Decompression of what a peer sends (RFC 7692 §7.2.2), with a history of its own. The only file here that knows `node:zlib`. */
 import { Buffer } from 'node:buffer';
 import { constants, type InflateRaw, inflateRawSync } from 'node:zlib';
-
-export interface InflaterOptions {
-  /** The LZ77 window that the peer may use, as the power of two: 8 to 15. */
-  readonly windowBits: number;
-  /** Whether the peer keeps its window from message to message. */
-  readonly keepsContext: boolean;
-}
+import type { Compression } from './case.js';
 
 /** RFC 7692 §7.2.2: what the sender has removed from the end. */
 const tail = Buffer.of(0x00, 0x00, 0xff, 0xff);
 
 export class Inflater {
-  readonly #options: InflaterOptions;
+  readonly #options: Compression;
   #history: Buffer = Buffer.alloc(0);
 
-  constructor(options: InflaterOptions) {
+  constructor(options: Compression) {
     this.#options = options;
   }
 

@@ -12,7 +12,14 @@ import {
 } from '../handshake/index.js';
 import { escapeText } from '../text.js';
 import { judgeAgreement } from './agreement.js';
-import type { ExpectedResponse, RequestChanges, RequestContext, ResponseChanges, ResponseContext } from './case.js';
+import type {
+  ExpectedResponse,
+  Need,
+  RequestChanges,
+  RequestContext,
+  ResponseChanges,
+  ResponseContext,
+} from './case.js';
 
 /** The subprotocol that clients under test offer. */
 export const subprotocol: string = 'conformance';
@@ -96,6 +103,16 @@ export function offersDeflate(request: RequestHead, response: string = 'permessa
   if (offer === undefined || parseExtensions([offer])?.some(({ name }) => name === 'permessage-deflate') !== true)
     return false;
   return judgeAgreement(offer, response) === undefined;
+}
+
+/** Returns what a client's request lacks of what a case needs; `undefined` when nothing. */
+export function lackOf(needs: readonly Need[] = [], request: RequestHead): string | undefined {
+  if (needs.includes('subprotocol') && !offersSubprotocol(request)) return 'the client does not offer the subprotocol';
+  if (needs.includes('deflate') && !offersDeflate(request)) return 'the client does not offer permessage-deflate';
+  if (needs.includes('client-window') && !offersDeflate(request, 'permessage-deflate; client_max_window_bits=15')) {
+    return 'the client does not offer client_max_window_bits';
+  }
+  return undefined;
 }
 
 const listed = (value: string | undefined): string[] =>

@@ -11,7 +11,7 @@ import { escapeText } from '../text.js';
 import type { Case, CaseResult, ExchangeCase } from './case.js';
 import { chunkingName } from './chunking.js';
 import { Exchange } from './exchange.js';
-import { offersDeflate, offersSubprotocol } from './opening.js';
+import { lackOf } from './opening.js';
 import { deadlineOf, type RunOptions, type Task, tasksOf, timeLimit } from './options.js';
 import { caseOf, close, closes, send, text } from './script.js';
 import { greeting } from './test-server.js';
@@ -258,9 +258,7 @@ class ClientRun {
     if (needs.includes('bad-certificates') && caKey === undefined && badCertificates === undefined) {
       return 'needs certificates that its CA signed and that are bad: --ca-key or --bad-certs';
     }
-    if (needs.includes('deflate') && !offersDeflate(head)) return 'the client does not offer permessage-deflate';
-    if (needs.includes('subprotocol') && !offersSubprotocol(head)) return 'the client does not offer the subprotocol';
-    return undefined;
+    return lackOf(needs, head);
   }
 
   /** Returns the URL that the client is to be sent to; `undefined` when the case was done without it. */
