@@ -4,6 +4,11 @@ import { closingCases } from './cases/closing.js';
 import { controlCases } from './cases/control.js';
 import { deflateCases } from './cases/deflate.js';
 import { deflateNegotiationCases } from './cases/deflate-negotiation.js';
+import { deliveryCases } from './cases/delivery.js';
+import { fragmentationCases } from './cases/fragmentation.js';
+import { framingCases } from './cases/framing.js';
+import { limitsCases } from './cases/limits.js';
+import { maskingCases } from './cases/masking.js';
 import { utf8Cases } from './cases/utf8.js';
 
 /** The groups, in the order in which they are run and reported, with what they are about. */
@@ -23,5 +28,16 @@ export const groups: Readonly<Record<GroupName, string>> = {
 
 /** Returns all cases. */
 export function allCases(): readonly Case[] {
-  return [...controlCases, ...utf8Cases, ...closingCases, ...deflateNegotiationCases, ...deflateCases];
+  return [
+    ...framingCases,
+    ...maskingCases,
+    ...fragmentationCases,
+    ...controlCases,
+    ...utf8Cases,
+    ...closingCases,
+    ...limitsCases,
+    ...deliveryCases,
+    ...deflateNegotiationCases,
+    ...deflateCases,
+  ];
 }

@@ -1,6 +1,6 @@
 /** What is offered and what is accepted (RFC 7692 §5, §7.1; RFC 6455 §9.1). */
 import { Buffer } from 'node:buffer';
-import type { Case, Compression, Need, Step } from '../case.js';
+import type { Case, Compression, Step } from '../case.js';
 import { caseOf, echoText, expect, goodbye, send, text, textMessage } from '../script.js';
 import { prose, Sender } from './deflate-data.js';
 
@@ -146,17 +146,15 @@ const servers: readonly Case[] = [
   ),
 ];
 
-const lawfulAnswers: ReadonlyArray<
-  readonly [name: string, section: string, parameters: string, needs?: readonly Need[]]
-> = [
+const lawfulAnswers: ReadonlyArray<readonly [name: string, section: string, parameters: string]> = [
   ['plain', 'RFC 7692 §7', ''],
   ['server-no-takeover', 'RFC 7692 §7.1.1.1', '; server_no_context_takeover'],
   ['client-no-takeover', 'RFC 7692 §7.1.1.2', '; client_no_context_takeover'],
   ['no-takeover', 'RFC 7692 §7.1.1', '; server_no_context_takeover; client_no_context_takeover'],
   ...bits.flatMap(
-    (size): Array<readonly [string, string, string, readonly Need[]]> => [
-      [`server-bits-${size}`, 'RFC 7692 §7.1.2.1', `; server_max_window_bits=${size}`, []],
-      [`client-bits-${size}`, 'RFC 7692 §7.1.2.2', `; client_max_window_bits=${size}`, ['client-window']],
+    (size): Array<readonly [string, string, string]> => [
+      [`server-bits-${size}`, 'RFC 7692 §7.1.2.1', `; server_max_window_bits=${size}`],
+      [`client-bits-${size}`, 'RFC 7692 §7.1.2.2', `; client_max_window_bits=${size}`],
     ],
   ),
   ['quoted', 'RFC 7692 §7.1', '; server_max_window_bits="10"'],
@@ -164,14 +162,14 @@ const lawfulAnswers: ReadonlyArray<
 ];
 
 const clients: readonly Case[] = [
-  ...lawfulAnswers.map(([name, section, parameters, needs = []]) =>
+  ...lawfulAnswers.map(([name, section, parameters]) =>
     define(
       `answer-${name}`,
       `keeps to the answer "${extension}${parameters}"`,
       {
         section,
         targets: ['client'],
-        needs: ['deflate', ...needs],
+        needs: ['deflate'],
         opening: { extensions: `${extension}${parameters}` },
       },
       (_, own) => exchange(own),
