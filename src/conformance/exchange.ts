@@ -538,11 +538,14 @@ export class Exchange {
       if (within !== undefined && waited >= within) this.#late(within);
       return false;
     }
-    this.#inbox.main.splice(0, judgement.main);
+    const used = this.#inbox.main.splice(0, judgement.main);
     this.#inbox.pongs.splice(0, judgement.pongs);
     if (judgement.weak !== undefined) this.#weak.push(judgement.weak);
     if (what.kind === 'oneOf') this.#told.push(`came ${judgement.told}`);
-    return true;
+    if (!used.some(({ kind }) => kind === 'end')) return true;
+    // After a lawful end there is nobody left for the steps that follow.
+    this.#pass();
+    return false;
   }
 
   #judgeRefusal(): void {
