@@ -9,6 +9,8 @@ import { fragmentationCases } from './cases/fragmentation.js';
 import { framingCases } from './cases/framing.js';
 import { limitsCases } from './cases/limits.js';
 import { maskingCases } from './cases/masking.js';
+import { openingClientCases } from './cases/opening-client.js';
+import { openingServerCases } from './cases/opening-server.js';
 import { utf8Cases } from './cases/utf8.js';
 
 /** The groups, in the order in which they are run and reported, with what they are about. */
@@ -29,6 +31,8 @@ export const groups: Readonly<Record<GroupName, string>> = {
 /** Returns all cases. */
 export function allCases(): readonly Case[] {
   return [
+    ...openingServerCases,
+    ...openingClientCases,
     ...framingCases,
     ...maskingCases,
     ...fragmentationCases,
