@@ -169,7 +169,7 @@ const clients: readonly Case[] = [
       {
         section,
         targets: ['client'],
-        needs: ['deflate'],
+        needs: parameters.includes('client_max') ? ['deflate', 'client-window'] : ['deflate'],
         opening: { extensions: `${extension}${parameters}` },
       },
       (_, own) => exchange(own),
