@@ -47,7 +47,7 @@ export const deliveryCutCases: readonly Case[] = [
   ...headerCuts.map(({ bits, length, target, offset }) =>
     define(
       `cut-${bits}-bits-${target}-${offset}`,
-      `reads a frame with a ${bits}-bit length, ${target === 'server' ? 'masked' : 'not masked'}, that is cut after ${offset} bytes`,
+      `reads a frame with a ${bits}-bit length, ${target === 'server' ? 'masked' : 'not masked'}, that is cut after ${offset} ${offset === 1 ? 'byte' : 'bytes'}`,
       { section, targets: [target], ...(length > 4096 ? { sentBytes: length } : {}) },
       () => {
         const payload = patternBytes(length);

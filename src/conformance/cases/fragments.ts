@@ -51,6 +51,8 @@ const joined = (parts: ReadonlyArray<string | Uint8Array>): Buffer =>
 /** As many fragments as any endpoint can be expected to take. */
 const maxModest = 16;
 const within = (count: number, what: Expected): Expected => (count <= maxModest ? what : unlessLimited(what));
+/** What the title of a case adds when `within` allows it. */
+const orRefuses = (count: number): string => (count <= maxModest ? '' : ', or refuses so many');
 
 /** Where fragments without a payload may be. */
 const withEmpty: ReadonlyArray<{ readonly name: string; readonly title: string; readonly parts: readonly string[] }> = [
@@ -95,19 +97,24 @@ const characters = [
 export const fragmentCases: readonly Case[] = types
   .flatMap(({ type, begin, messageOf, pattern }): readonly Case[] => [
     ...[2, 3, 4, 5, 8, 16, 17, 32, 64, 100, 256, 1000].map((count) =>
-      define(`${type}-${count}-fragments`, `puts ${count} fragments of a ${type} message together`, { section }, () => {
-        const payload = pattern(3 * count + 1);
-        return [
-          send(...fragments(begin, split(payload, count))),
-          expect(within(count, messageOf(payload))),
-          ...goodbye(),
-        ];
-      }),
+      define(
+        `${type}-${count}-fragments`,
+        `puts ${count} fragments of a ${type} message together${orRefuses(count)}`,
+        { section },
+        () => {
+          const payload = pattern(3 * count + 1);
+          return [
+            send(...fragments(begin, split(payload, count))),
+            expect(within(count, messageOf(payload))),
+            ...goodbye(),
+          ];
+        },
+      ),
     ),
     ...[2, 5, 16, 26, 125].map((count) =>
       define(
         `${type}-${count}-of-one-byte`,
-        `puts ${count} fragments of one byte together, ${type}`,
+        `puts ${count} ${type} fragments of one byte together${orRefuses(count)}`,
         { section },
         () => {
           const payload = pattern(count);

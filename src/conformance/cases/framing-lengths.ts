@@ -38,6 +38,9 @@ function within(length: number, what: Expected): Expected {
   return length <= maxModest ? what : unlessLimited(what);
 }
 
+/** What the title of a case adds when `within` allows it. */
+const orRefuses = (length: number): string => (length <= maxModest ? '' : ', or finds it too big');
+
 const forms = [
   { bits: 16, lengths: [0, 1, 5, 124, 125] },
   { bits: 64, lengths: [0, 1, 5, 125, 126, 127, 255, 256, 65_534, 65_535] },
@@ -69,7 +72,7 @@ export const framingLengthCases: readonly Case[] = [
   ...lengths.flatMap((length) => [
     define(
       `text-${length}`,
-      `gives back a text of ${length} bytes in one frame`,
+      `gives back a text of ${length} ${length === 1 ? 'byte' : 'bytes'} in one frame${orRefuses(length)}`,
       { section, ...(length > 4096 ? { sentBytes: length } : {}) },
       () => {
         const payload = patternText(length);
@@ -78,7 +81,7 @@ export const framingLengthCases: readonly Case[] = [
     ),
     define(
       `binary-${length}`,
-      `gives back a binary message of ${length} bytes in one frame`,
+      `gives back a binary message of ${length} ${length === 1 ? 'byte' : 'bytes'} in one frame${orRefuses(length)}`,
       { section, ...(length > 4096 ? { sentBytes: length } : {}) },
       () => {
         const payload = patternBytes(length);
