@@ -82,9 +82,10 @@ export const conformanceClient: Command = {
     servername: 'the host in the URLs that are handed out (default: --host)',
     wait: 'gives up when no client has come for so long (default 60)',
   },
-  notes: `Prints "ask at URL". A client asks there and is sent the URL of a case as a text
-message; it connects to it, sends whole messages back until the connection ends,
-and asks again, until the message is empty. examples/conformance-client.ts is one.
+  notes: `Prints "ask at URL". A client asks there, and is sent the URL of a case as a
+text message. It connects to that URL, sends whole messages back until the
+connection ends, and asks again, until the message is empty.
+examples/conformance-client.ts is such a client.
 Without --ca, --cert and --key the runner speaks ws: without TLS.
 ${notes}`,
   run: (settings) => {

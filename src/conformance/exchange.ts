@@ -350,14 +350,22 @@ export class Exchange {
   #lack(head: RequestHead): string | undefined {
     const lack = lackOf(this.#options.testCase.needs, head);
     if (lack !== undefined || this.#options.testCase.needs?.includes('deflate') !== true) return lack;
-    const { extensions, clientMust } = this.#opening;
-    return extensions === undefined || clientMust === 'fail' || offersDeflate(head, extensions)
+    const extensions = this.#answeredExtensions;
+    return extensions === undefined || this.#opening.clientMust === 'fail' || offersDeflate(head, extensions)
       ? undefined
       : `what the client offers does not allow "${extensions}"`;
   }
 
+  /** Target client. */
+  get #answeredExtensions(): string | undefined {
+    const { extensions, clientMust } = this.#opening;
+    // In the cases of both targets it is an offer; this parameter needs a value in an answer (RFC 7692 §7.1.2.2).
+    return clientMust === 'fail' ? extensions : extensions?.replace(/\s*;\s*client_max_window_bits(?=\s*(?:;|$))/, '');
+  }
+
   #sendResponse(head: RequestHead): void {
-    const { extensions, response, behind = [], octets, clientMust } = this.#opening;
+    const { response, behind = [], octets, clientMust } = this.#opening;
+    const extensions = this.#answeredExtensions;
     const accepted = extensions !== undefined && offersDeflate(head) ? extensions : undefined;
     const context = responseContext(head, accepted);
     const bytes = Buffer.from(bytesOf(response?.(context) ?? context.good()));
@@ -461,7 +469,11 @@ export class Exchange {
 
   #read(bytes: Buffer): void {
     this.#reader!.push(bytes);
-    if (this.#reader!.fault !== undefined) this.#violated(this.#reader!.fault);
+    const { fault } = this.#reader!;
+    if (fault === undefined) return;
+    if (this.#phase === 'refusal')
+      this.#missed(`expected that the client fails the connection without a frame; ${fault}`);
+    else this.#violated(fault);
   }
 
   #came(incoming: Incoming): void {
