@@ -109,9 +109,6 @@ export function offersDeflate(request: RequestHead, response: string = 'permessa
 export function lackOf(needs: readonly Need[] = [], request: RequestHead): string | undefined {
   if (needs.includes('subprotocol') && !offersSubprotocol(request)) return 'the client does not offer the subprotocol';
   if (needs.includes('deflate') && !offersDeflate(request)) return 'the client does not offer permessage-deflate';
-  if (needs.includes('client-window') && !offersDeflate(request, 'permessage-deflate; client_max_window_bits=15')) {
-    return 'the client does not offer client_max_window_bits';
-  }
   return undefined;
 }
 
