@@ -1,7 +1,7 @@
 /**
  * What a run of conformance cases shows: a line that moves while it goes, and in the end a table and each failure.
  */
-import { type CaseResult, groups, summarize, type Verdict, verdicts } from '../conformance/index.js';
+import { type CaseResult, groups, type Run, summarize, type Verdict, verdicts } from '../conformance/index.js';
 import { columns, type Paint, wrap } from './terminal.js';
 
 /** One line on a terminal, rewritten; nothing elsewhere. */
@@ -32,26 +32,18 @@ export class Progress {
   }
 }
 
-interface Shown {
-  readonly results: readonly CaseResult[];
-  readonly durationMs: number;
-  readonly isStrict: boolean;
-  readonly isVerbose: boolean;
-  readonly paint: Paint;
-}
-
-/** Returns the table, the failures and what it comes to. */
-export function summaryText(shown: Shown): string {
-  const { results, isStrict, paint } = shown;
+/** Returns the table, the failures and what it comes to; with `isVerbose` what was noted and weak too. */
+export function summaryText(run: Run, isVerbose: boolean, paint: Paint): string {
+  const { results, isStrict } = run;
   const summary = summarize(results, isStrict);
   const { byVerdict } = summary;
-  const seconds = (shown.durationMs / 1000).toFixed(1);
+  const seconds = (run.durationMs / 1000).toFixed(1);
   const counts = verdicts.filter((name) => byVerdict[name] > 0).map((name) => `${byVerdict[name]} ${name}`);
   const verdict = summary.isGood ? paint.green('conforms') : paint.red('DOES NOT CONFORM');
   return [
     table(results, paint),
     ...skips(results),
-    ...details(results, shown.isVerbose ? ['weak', 'noted', 'failed', 'broken'] : ['failed', 'broken'], paint),
+    ...details(results, isVerbose ? ['weak', 'noted', 'failed', 'broken'] : ['failed', 'broken'], paint),
     '',
     `${verdict}${isStrict ? ' (strict)' : ''}: ${summary.total} runs of cases, ${counts.join(', ')}, in ${seconds} s`,
     '',

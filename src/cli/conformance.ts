@@ -9,6 +9,7 @@ import {
   type GroupName,
   groups,
   NotTestableError,
+  type Run,
   type RunOptions,
   summarize,
   testClients,
@@ -16,6 +17,7 @@ import {
 } from '../conformance/index.js';
 import { UsageError } from '../errors.js';
 import type { Command } from './command.js';
+import { checkReports, toldOptions, writeReports } from './conformance-reports.js';
 import { Progress, summaryText } from './conformance-screen.js';
 import { testSelf } from './conformance-self.js';
 import { readGivenCredentials } from './credentials-files.js';
@@ -23,6 +25,7 @@ import { type ExitCode, exitCodes, Fault, usageFault } from './fault.js';
 import type { FlagName, Settings } from './flags.js';
 import { onInterrupt } from './signals.js';
 import { paintFor } from './terminal.js';
+import { version } from './version.js';
 
 const runFlags: readonly FlagName[] = [
   ...(['group', 'case', 'chunking', 'repeat', 'parallel', 'timeout', 'strict', 'verbose'] as const),
@@ -46,16 +49,17 @@ wss: URLs, --cert and --key where the server wants to see a certificate.
 ${notes}`,
   run: (settings, url) => {
     const credentials = readGivenCredentials(settings);
-    return perform(settings, (options) =>
-      testServer({
+    return perform(settings, 'server', (options, tell) => {
+      tell(url);
+      return testServer({
         ...credentials,
         ...options,
         url,
         parallel: settings.parallel,
         serverName: settings.servername,
         otherHost: settings['other-host'],
-      }),
-    );
+      });
+    });
   },
 };
 
@@ -90,7 +94,7 @@ Without --ca, --cert and --key the runner speaks ws: without TLS.
 ${notes}`,
   run: (settings) => {
     const credentials = readGivenCredentials(settings);
-    return perform(settings, (options) =>
+    return perform(settings, 'client', (options, tell) =>
       testClients({
         ...credentials,
         ...options,
@@ -98,7 +102,10 @@ ${notes}`,
         port: settings.port,
         serverName: settings.servername,
         patience: settings.wait === undefined ? undefined : settings.wait * 1000,
-        onListening: (url) => process.stdout.write(`ask at ${url}\n`),
+        onListening: (url) => {
+          tell(url);
+          process.stdout.write(`ask at ${url}\n`);
+        },
         onNote: (note) => process.stderr.write(`mtls-ws conformance client: ${note}\n`),
       }),
     );
@@ -113,7 +120,7 @@ export const conformanceSelf: Command = {
   withoutEffect: ['trace'],
   notes,
   run: (settings) =>
-    perform(settings, (options) =>
+    perform(settings, 'both', (options) =>
       testSelf({
         ...options,
         minVersion: settings['min-tls'] === '1.2' ? 'TLSv1.2' : 'TLSv1.3',
@@ -169,24 +176,33 @@ function readChunkings(settings: Settings): Chunking[] {
 /** Runs the cases, shows how it goes and what came of it. */
 async function perform(
   settings: Settings,
-  run: (options: RunOptions) => Promise<readonly CaseResult[]>,
+  target: Run['target'],
+  run: (options: RunOptions, tell: (url: string) => void) => Promise<readonly CaseResult[]>,
 ): Promise<ExitCode> {
+  checkReports(settings);
   const interrupt = new AbortController();
   onInterrupt(() => interrupt.abort());
   const progress = new Progress(process.stderr);
+  const startedAt = new Date().toISOString();
   const began = performance.now();
+  let url = '';
   let results: readonly CaseResult[];
   try {
-    results = await run({
-      groups: readGroups(settings),
-      ids: settings.case,
-      chunkings: readChunkings(settings),
-      repeat: settings.repeat,
-      timeout: settings.timeout === undefined ? undefined : settings.timeout * 1000,
-      badCertificates: settings['bad-certs'],
-      signal: interrupt.signal,
-      onResult: (result) => progress.add(result),
-    });
+    results = await run(
+      {
+        groups: readGroups(settings),
+        ids: settings.case,
+        chunkings: readChunkings(settings),
+        repeat: settings.repeat,
+        timeout: settings.timeout === undefined ? undefined : settings.timeout * 1000,
+        badCertificates: settings['bad-certs'],
+        signal: interrupt.signal,
+        onResult: (result) => progress.add(result),
+      },
+      (told) => {
+        url = told;
+      },
+    );
   } catch (error) {
     if (error instanceof NotTestableError) throw new Fault(exitCodes.peer, error.message);
     if (error instanceof UsageError) throw usageFault(error.message);
@@ -195,15 +211,18 @@ async function perform(
     progress.finish();
   }
   const isStrict = settings.strict === true;
+  const done: Run = {
+    target,
+    url,
+    startedAt,
+    durationMs: Math.round(performance.now() - began),
+    versions: { 'mtls-ws': version(), node: process.versions.node },
+    options: toldOptions(settings),
+    isStrict,
+    results,
+  };
   const paint = paintFor(process.stdout, process.env);
-  process.stdout.write(
-    summaryText({
-      results,
-      durationMs: performance.now() - began,
-      isStrict,
-      isVerbose: settings.verbose === true,
-      paint,
-    }),
-  );
+  process.stdout.write(summaryText(done, settings.verbose === true, paint));
+  writeReports(settings, done);
   return summarize(results, isStrict).isGood ? exitCodes.done : exitCodes.peer;
 }

@@ -3,7 +3,6 @@
  * The `mtls-ws` command: finds the command, reads its settings, runs it, and turns whatever happens into an exit code and
  * at most one line (wrapped on a terminal).
  */
-import { readFileSync } from 'node:fs';
 import { escapeText } from '../text.js';
 import { readArguments } from './arguments.js';
 import type { Command } from './command.js';
@@ -16,6 +15,7 @@ import { commandHelp, programHelp, synopsis } from './help.js';
 import { pkiInit } from './pki.js';
 import { serve } from './serve.js';
 import { fitted, paintFor } from './terminal.js';
+import { version } from './version.js';
 
 const commands: readonly Command[] = [
   serve,
@@ -70,11 +70,6 @@ function findCommand(args: readonly string[]): { command: Command; rest: readonl
   const given = below === undefined || second === undefined ? first : `${first} ${second}`;
   const advice = below === undefined ? 'see mtls-ws --help' : `use mtls-ws ${synopsis(below)}`;
   throw usageFault(`"${escapeText(given)}" is not a command`, advice);
-}
-
-function version(): string {
-  const file = new URL('../../../package.json', import.meta.url);
-  return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version;
 }
 
 /** Resolves when all that was written to a stream has left, or never will. */

@@ -14,6 +14,7 @@ export type {
 export { allCases, groups } from './catalogue.js';
 export { type Chunking, chunkingName } from './chunking.js';
 export type { RunOptions } from './options.js';
+export type { Run } from './report/run.js';
 export { type Summary, summarize, verdicts } from './results.js';
 export { type TestClientsOptions, testClients } from './test-clients.js';
 export { NotTestableError, type TestServerOptions, testServer } from './test-server.js';

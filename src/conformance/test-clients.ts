@@ -11,7 +11,6 @@ import { escapeText } from '../text.js';
 import type { Case, CaseResult, ExchangeCase } from './case.js';
 import { chunkingName } from './chunking.js';
 import { Exchange } from './exchange.js';
-import { lackOf } from './opening.js';
 import { deadlineOf, type RunOptions, type Task, tasksOf, timeLimit } from './options.js';
 import { caseOf, close, closes, send, text } from './script.js';
 import { greeting } from './test-server.js';
@@ -175,7 +174,7 @@ class ClientRun {
     }
     this.#touch();
     const [path, query = ''] = head.target.split('?', 2);
-    if (path === '/next') return this.#answerNext(link, first, head);
+    if (path === '/next') return this.#answerNext(link, first);
     const assignment = path!.startsWith('/case/') ? this.#assignments.get(Number(query.replace('n=', ''))) : undefined;
     if (assignment === undefined) {
       socket.end(plainResponse(404, 'no case has this URL now; ask at /next\n', { method: head.method }));
@@ -185,8 +184,8 @@ class ClientRun {
     await this.#runCase(link, first, assignment);
   }
 
-  async #answerNext(link: Link, first: readonly Buffer[], head: RequestHead): Promise<void> {
-    const url = await this.#assign(head);
+  async #answerNext(link: Link, first: readonly Buffer[]): Promise<void> {
+    const url = await this.#assign();
     await this.#exchange(link, nextCase(url), whole, headDeadline, first);
     if (url !== '') return;
     this.#dismissed++;
@@ -217,7 +216,7 @@ class ClientRun {
   // ── cases
 
   /** Returns the URL of the next case that this client can be tested with; empty when there is none. */
-  async #assign(head: RequestHead): Promise<string> {
+  async #assign(): Promise<string> {
     while (this.#next < this.#tasks.length && !this.#ended.signal.aborted) {
       const index = this.#next++;
       const task = this.#tasks[index]!;
@@ -237,7 +236,7 @@ class ClientRun {
       const isAwaited = testCase.kind === 'exchange';
       const timer = setTimeout(isAwaited ? late : () => {}, isAwaited ? deadline : 0);
       const assignment: Assignment = { index, task, began: performance.now(), timer };
-      const lack = this.#lack(testCase, head);
+      const lack = this.#lack(testCase);
       if (lack !== undefined) {
         clearTimeout(timer);
         this.#record(assignment, { verdict: 'skipped', reason: lack, events: [] });
@@ -252,13 +251,14 @@ class ClientRun {
     return '';
   }
 
-  #lack({ needs = [] }: Case, head: RequestHead): string | undefined {
+  #lack({ needs = [] }: Case): string | undefined {
     const { caKey, badCertificates } = this.#options;
     if (needs.includes('tls') && this.#credentials === undefined) return 'the run is without TLS';
     if (needs.includes('bad-certificates') && caKey === undefined && badCertificates === undefined) {
       return 'needs certificates that its CA signed and that are bad: --ca-key or --bad-certs';
     }
-    return lackOf(needs, head);
+    // What a client offers is looked at in the request of the case itself.
+    return undefined;
   }
 
   /** Returns the URL that the client is to be sent to; `undefined` when the case was done without it. */
