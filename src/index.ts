@@ -12,6 +12,7 @@ export type {
   ListenOptions,
   MessageHandler,
   MessageSource,
+  PerMessageDeflateOptions,
   PlainRequest,
   PlainResponse,
   ReadyState,
@@ -31,7 +32,7 @@ export {
   PeerProtocolError,
   UsageError,
 } from './errors.js';
-export type { Fields, HeaderInput } from './handshake/index.js';
+export type { DeflatePolicy, Fields, HeaderInput } from './handshake/index.js';
 export type {
   CertificateSummary,
   CredentialInput,

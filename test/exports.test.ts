@@ -53,6 +53,7 @@ const doors: Readonly<Record<string, readonly string[]>> = {
     'HeadParser',
     'acceptFor',
     'acceptResponse',
+    'checkDeflatePolicy',
     'checkOrigins',
     'checkProtocols',
     'createKey',

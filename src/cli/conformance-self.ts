@@ -3,7 +3,7 @@
  * then its client.
  */
 import { type CaseResult, type RunOptions, testClients, testServer } from '../conformance/index.js';
-import { connect, createServer } from '../index.js';
+import { type ConnectOptions, connect, createServer } from '../index.js';
 import { createDevelopmentPki } from '../tls/pki/index.js';
 import { echo } from './echo.js';
 
@@ -20,7 +20,7 @@ export async function testSelf(
   const [server, client] = [pki.server, pki.client].map(({ cert, key }) => ({ ca: pki.ca.cert, cert, key }));
   const versions: Versions = options.minVersion === undefined ? {} : { minVersion: options.minVersion };
 
-  const echoServer = createServer({ ...server!, ...versions });
+  const echoServer = createServer({ ...server!, ...versions, perMessageDeflate: true });
   echoServer.on('connection', echo);
   const { port } = await echoServer.listen({ port: 0, host: '127.0.0.1' });
   const url = `wss://localhost:${port}/`;
@@ -35,8 +35,8 @@ export async function testSelf(
     caKey: pki.ca.key,
     serverName: 'localhost',
     onListening: (next) => {
-      const credentials = { ...client!, ...versions };
-      driven.ended = Promise.all(Array.from({ length: options.parallel ?? 4 }, () => drive(next, credentials))).then();
+      const offers = { ...client!, ...versions, protocols: ['conformance'], perMessageDeflate: true };
+      driven.ended = Promise.all(Array.from({ length: options.parallel ?? 4 }, () => drive(next, offers))).then();
     },
   });
   await driven.ended;
@@ -44,18 +44,18 @@ export async function testSelf(
 }
 
 /** Asks for cases and goes through them until there are none. */
-async function drive(next: string, credentials: Omit<Parameters<typeof connect>[1], 'signal'>): Promise<void> {
+async function drive(next: string, options: ConnectOptions): Promise<void> {
   for (;;) {
     let url = '';
     try {
-      const asking = await connect(next, credentials);
+      const asking = await connect(next, options);
       for await (const message of asking) url = String(message);
     } catch {
       // The run is over.
     }
     if (url === '') return;
     try {
-      const connection = await connect(url, { ...credentials, protocols: ['conformance'] });
+      const connection = await connect(url, options);
       echo(connection);
       await connection.closed;
     } catch {

@@ -18,7 +18,7 @@ export const connectCommand: Command = {
   name: 'connect',
   summary: 'sends lines of stdin, prints messages as lines',
   operand: 'URL',
-  flags: ['ca', 'cert', 'key', 'passphrase-file', 'binary', 'wait'],
+  flags: ['ca', 'cert', 'key', 'passphrase-file', 'compress', 'binary', 'wait'],
   required: ['ca', 'cert', 'key'],
   notes: `Each line of stdin is sent as a text message; each text message received is
 a line on stdout, and nothing else is. Ends with exit code 0 when stdin has
@@ -36,6 +36,7 @@ async function run(settings: Settings, url: string): Promise<ExitCode> {
   try {
     const connection = await connect(url, {
       ...credentials,
+      perMessageDeflate: settings.compress === true,
       signal: attempt.signal,
       ...(tracer && { trace: tracer.trace }),
     });

@@ -13,6 +13,7 @@ export interface Settings {
   readonly cert?: string;
   readonly key?: string;
   readonly 'passphrase-file'?: string;
+  readonly compress?: boolean;
   readonly binary?: boolean;
   readonly wait?: number;
   readonly force?: boolean;
@@ -87,6 +88,7 @@ export const flags: Readonly<Record<FlagName, Flag>> = {
   cert: { metavar: 'FILE', help: 'PEM: own certificate, then its intermediates', isPath: true },
   key: { metavar: 'FILE', help: 'PEM: private key of that certificate', isPath: true },
   'passphrase-file': { metavar: 'FILE', help: 'the passphrase of the key, if it is locked by one', isPath: true },
+  compress: { help: 'compresses messages if the other end does it too (permessage-deflate); default off' },
   binary: { help: 'all of stdin is one binary message; binary received goes to stdout as it is' },
   wait: {
     metavar: 'SECONDS',

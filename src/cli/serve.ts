@@ -25,7 +25,7 @@ import { startTracing } from './tracing.js';
 export const serve: Command = {
   name: 'serve',
   summary: 'echoes messages to clients that prove who they are',
-  flags: ['port', 'host', 'ca', 'cert', 'key', 'passphrase-file'],
+  flags: ['port', 'host', 'ca', 'cert', 'key', 'passphrase-file', 'compress'],
   required: ['port', 'ca', 'cert', 'key'],
   notes: `Prints "listening on wss://HOST:PORT" when it is ready, and a line on stderr for
 each client that was refused or broke the protocol: its address, why, and what
@@ -40,7 +40,12 @@ async function run(settings: Settings): Promise<ExitCode> {
   const tracer = startTracing(settings);
   let server: Server;
   try {
-    server = createServer({ ...credentials, onRequest: answerPlain, ...(tracer && { trace: tracer.trace }) });
+    server = createServer({
+      ...credentials,
+      onRequest: answerPlain,
+      perMessageDeflate: settings.compress === true,
+      ...(tracer && { trace: tracer.trace }),
+    });
   } catch (error) {
     throw credentialsFault(error, settings) ?? error;
   }

@@ -111,11 +111,10 @@ export interface Opening {
   readonly clientMust?: 'open' | 'fail';
   /** Sent in the same write as the request or the response. */
   readonly behind?: readonly Piece[];
-  /**
-   * Target server: value of `Sec-WebSocket-Extensions` to offer. Target client: to accept, if it offered permessage-deflate;
-   * `client_max_window_bits` without a value, which is for offers only, is left out then unless the client must fail.
-   */
-  readonly extensions?: string;
+  /** Target server: value of `Sec-WebSocket-Extensions` to offer. */
+  readonly offers?: string;
+  /** Target client: value of `Sec-WebSocket-Extensions` to accept, if it offered permessage-deflate. */
+  readonly accepts?: string;
   /** Sent octet by octet, whatever the chunking of the run. */
   readonly octets?: boolean;
 }

@@ -198,8 +198,8 @@ export class Exchange {
   }
 
   #sendRequest(): void {
-    const { extensions, request, behind = [], octets } = this.#opening;
-    const context = requestContext(this.#options.place, this.#key, extensions);
+    const { offers, request, behind = [], octets } = this.#opening;
+    const context = requestContext(this.#options.place, this.#key, offers);
     const bytes = Buffer.from(bytesOf(request?.(context) ?? context.good()));
     this.#requestHead = bytes.toString('latin1').split('\r\n\r\n', 1)[0]!;
     this.#log.add('sent', `request: ${firstLine(bytes)}`, bytes);
@@ -260,9 +260,9 @@ export class Exchange {
     if (
       value === undefined &&
       this.#options.testCase.needs?.includes('deflate') &&
-      this.#opening.extensions !== undefined
+      this.#opening.offers !== undefined
     ) {
-      return this.#finish('skipped', `the server declined the offer "${this.#opening.extensions}"`);
+      return this.#finish('skipped', `the server declined the offer "${this.#opening.offers}"`);
     }
     this.#open(value, rest);
   }
@@ -350,23 +350,15 @@ export class Exchange {
   #lack(head: RequestHead): string | undefined {
     const lack = lackOf(this.#options.testCase.needs, head);
     if (lack !== undefined || this.#options.testCase.needs?.includes('deflate') !== true) return lack;
-    const extensions = this.#answeredExtensions;
-    return extensions === undefined || this.#opening.clientMust === 'fail' || offersDeflate(head, extensions)
+    const { accepts, clientMust } = this.#opening;
+    return accepts === undefined || clientMust === 'fail' || offersDeflate(head, accepts)
       ? undefined
-      : `what the client offers does not allow "${extensions}"`;
-  }
-
-  /** Target client. */
-  get #answeredExtensions(): string | undefined {
-    const { extensions, clientMust } = this.#opening;
-    // In the cases of both targets it is an offer; this parameter needs a value in an answer (RFC 7692 §7.1.2.2).
-    return clientMust === 'fail' ? extensions : extensions?.replace(/\s*;\s*client_max_window_bits(?=\s*(?:;|$))/, '');
+      : `what the client offers does not allow "${accepts}"`;
   }
 
   #sendResponse(head: RequestHead): void {
-    const { response, behind = [], octets, clientMust } = this.#opening;
-    const extensions = this.#answeredExtensions;
-    const accepted = extensions !== undefined && offersDeflate(head) ? extensions : undefined;
+    const { accepts, response, behind = [], octets, clientMust } = this.#opening;
+    const accepted = accepts !== undefined && offersDeflate(head) ? accepts : undefined;
     const context = responseContext(head, accepted);
     const bytes = Buffer.from(bytesOf(response?.(context) ?? context.good()));
     this.#log.add('sent', `response: ${firstLine(bytes)}`, bytes);

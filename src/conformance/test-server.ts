@@ -94,7 +94,7 @@ class ServerRun {
     const probe: ExchangeCase = {
       ...greeting,
       opening: {
-        extensions: 'permessage-deflate; client_max_window_bits',
+        offers: 'permessage-deflate; client_max_window_bits',
         expect: {
           statuses: [101],
           judgeExtensions: (value) => {

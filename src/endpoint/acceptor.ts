@@ -8,9 +8,11 @@ import {
   acceptResponse,
   checkOrigins,
   checkProtocols,
+  type ExtensionOffer,
   examineRequest,
   type Fields,
   HeadParser,
+  negotiateDeflate,
   negotiateProtocol,
   plainResponse,
   type RequestHead,
@@ -131,6 +133,15 @@ export class Acceptor {
     if (options.origins !== undefined) checkOrigins(options.origins);
     this.#options = options;
     this.#connectionOptions = resolveConnectionOptions(options);
+    if (this.#connectionOptions.deflate !== undefined && this.#connectionOptions.deflate.policies.length > 1) {
+      throw new UsageError(
+        'option-not-for-servers',
+        'perMessageDeflate.fallbacks is for connect(): a server offers nothing',
+        {
+          option: 'perMessageDeflate.fallbacks',
+        },
+      );
+    }
     this.#maxConnections = wholeNumber(
       'maxConnections',
       options.maxConnections,
@@ -269,7 +280,7 @@ class Opening {
     this.#decide(
       () => (options.authorize === undefined ? true : options.authorize(request)),
       (allowed) => {
-        if (allowed === true) this.#open(request, verdict.key, rest);
+        if (allowed === true) this.#open(request, verdict.key, verdict.offeredExtensions, rest);
         else this.#refuseUnauthorized(request, allowed);
       },
     );
@@ -317,18 +328,20 @@ class Opening {
     );
   }
 
-  #open(request: UpgradeRequest, key: string, rest: Buffer): void {
+  #open(request: UpgradeRequest, key: string, offers: readonly ExtensionOffer[], rest: Buffer): void {
     const { options, connectionOptions, events, unavailable } = this.#acceptor.inside;
     if (unavailable !== undefined) {
       return this.#refuse(unavailable);
     }
     const { socket, peer, remoteAddress, remotePort } = this.#incoming;
     const protocol = negotiateProtocol(request.protocols, options.protocols ?? []);
+    const { deflate } = connectionOptions;
+    const agreed = deflate === undefined ? undefined : negotiateDeflate(offers, deflate.policies[0]);
     this.#answered = true;
     this.#incoming.established();
     socket.off('error', ignore);
     // Written at once: whatever the user's code does with the connection, the client learns that it is open.
-    const response = acceptResponse({ key, protocol });
+    const response = acceptResponse({ key, protocol, extensions: agreed?.response });
     connectionOptions.trace?.(this.id, 'out', response);
     socket.write(response);
     const connection = new Connection({
@@ -338,6 +351,8 @@ class Opening {
       peer,
       options: connectionOptions,
       protocol: protocol ?? '',
+      extensions: agreed?.response ?? '',
+      deflate: agreed?.parameters,
       remoteAddress,
       remotePort,
       head: rest,

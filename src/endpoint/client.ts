@@ -88,7 +88,7 @@ export async function connect(url: string | URL, options: ConnectOptions): Promi
   refuseUnknown(options, connectOptionNames, 'connect()');
   const connectionOptions = resolveConnectionOptions(options);
   const { protocols, origin, headers } = options;
-  const request = createRequest({ url, protocols, origin, headers });
+  const request = createRequest({ url, protocols, origin, headers, deflate: connectionOptions.deflate?.policies });
   const credentials = loadCredentials(options);
   const timeout = wholeNumber('handshakeTimeout', options.handshakeTimeout, defaultHandshakeTimeout);
   const { hostname, port } = new URL(url);
@@ -151,6 +151,8 @@ export async function connect(url: string | URL, options: ConnectOptions): Promi
       peer,
       options: connectionOptions,
       protocol: verdict.protocol,
+      extensions: head.fields.get('Sec-WebSocket-Extensions') ?? '',
+      deflate: verdict.deflate,
       remoteAddress,
       remotePort,
       head: rest,

@@ -12,7 +12,15 @@ import {
   type PeerProtocolError,
   UsageError,
 } from '../errors.js';
-import { isSendableCloseCode, Protocol, type Role } from '../frame/index.js';
+import {
+  type DeflateOptions,
+  encodeClosePayload,
+  isSendableCloseCode,
+  longestAtOnce,
+  Protocol,
+  type Role,
+} from '../frame/index.js';
+import type { DeflateParameters } from '../handshake/index.js';
 import type { VerifiedPeer } from '../tls/index.js';
 import { type IncomingMessage, MessageQueue } from './incoming.js';
 import { type ResolvedConnectionOptions, throwLater } from './options.js';
@@ -62,6 +70,10 @@ export interface ConnectionParts {
   readonly peer: VerifiedPeer;
   readonly options: ResolvedConnectionOptions;
   readonly protocol: string;
+  /** What was accepted, as in `Sec-WebSocket-Extensions`; empty when nothing was. */
+  readonly extensions: string;
+  /** What was agreed on compression, if anything. */
+  readonly deflate: DeflateParameters | undefined;
   readonly remoteAddress: string;
   readonly remotePort: number;
   /** Bytes that came behind the head of the opening handshake. */
@@ -81,6 +93,26 @@ const leastGrowth = 1024;
 
 const noBytes: Buffer = Buffer.alloc(0);
 
+/** A message that waits for its turn; its memory is ours. */
+interface Deferred {
+  readonly data: Buffer;
+  readonly isText: boolean;
+}
+
+/** The agreement on compression, as one of the ends sees it. */
+function deflateOptions(agreed: DeflateParameters, role: Role, level: number | undefined): DeflateOptions {
+  const server = { takesOver: !agreed.serverNoContextTakeover, bits: agreed.serverMaxWindowBits };
+  const client = { takesOver: !agreed.clientNoContextTakeover, bits: agreed.clientMaxWindowBits };
+  const [own, peer] = role === 'server' ? [server, client] : [client, server];
+  return {
+    ownContextTakeover: own.takesOver,
+    ownWindowBits: own.bits,
+    peerContextTakeover: peer.takesOver,
+    peerWindowBits: peer.bits,
+    ...(level === undefined ? {} : { level }),
+  };
+}
+
 /**
  * An open connection to a verified peer. Its events are those of `ConnectionEvents`; it never emits `error`.
  *
@@ -95,6 +127,8 @@ export class Connection extends EventEmitter<ConnectionEvents> {
   readonly peer: VerifiedPeer;
   /** The subprotocol agreed on; empty when there is none. */
   readonly protocol: string;
+  /** The extensions agreed on, for example `permessage-deflate; server_max_window_bits=10`; empty when there are none. */
+  readonly extensions: string;
   readonly remoteAddress: string;
   readonly remotePort: number;
   /** Resolves with how the connection ended; never rejects. */
@@ -126,8 +160,17 @@ export class Connection extends EventEmitter<ConnectionEvents> {
   #sendingStream = false;
   #rejectStream: ((error: Error) => void) | undefined;
   #lastStream: Promise<void> = Promise.resolve();
-  #deferred: Array<{ data: Buffer; isText: boolean }> = [];
+  /** Messages that wait behind the one that is being sent or compressed, and the beginnings of streams among them. */
+  #deferred: Array<Deferred | (() => void)> = [];
+  #deferredFirst = 0;
+  /** Bytes of the frames that those messages would be, and of the one that is being compressed. */
   #deferredBytes = 0;
+  /** The message that is being compressed in another thread. */
+  #compressing: Deferred | undefined;
+  /** Whether the message that is being sent in fragments is compressed. */
+  #compressesStream = false;
+  /** Messages of at least so many bytes are compressed; `Infinity`: none. */
+  readonly #threshold: number;
   #drainWaiters: Array<() => void> = [];
   #pendingPong: Buffer | undefined;
 
@@ -155,6 +198,8 @@ export class Connection extends EventEmitter<ConnectionEvents> {
     this.role = parts.role;
     this.peer = parts.peer;
     this.protocol = parts.protocol;
+    this.extensions = parts.extensions;
+    this.#threshold = parts.deflate === undefined ? Number.POSITIVE_INFINITY : (parts.options.deflate?.threshold ?? 1);
     this.remoteAddress = parts.remoteAddress;
     this.remotePort = parts.remotePort;
     this.#socket = parts.socket;
@@ -172,6 +217,7 @@ export class Connection extends EventEmitter<ConnectionEvents> {
     this.#core = new Protocol({
       role: parts.role,
       limits: parts.options.frameLimits,
+      deflate: parts.deflate && deflateOptions(parts.deflate, parts.role, parts.options.deflate?.level),
       handler: {
         message: (buffer, start, end, isText) => this.#onMessage(buffer, start, end, isText),
         chunk: (buffer, start, end, isText, isLast) => this.#onChunk(buffer, start, end, isText, isLast),
@@ -179,6 +225,7 @@ export class Connection extends EventEmitter<ConnectionEvents> {
         pong: (buffer, start, end) => this.#onPong(buffer, start, end),
         close: (code, reason) => this.#onCloseFrame(code, reason),
         violation: (error) => this.#onViolation(error),
+        inflated: () => this.#pump(),
       },
     });
 
@@ -238,7 +285,8 @@ export class Connection extends EventEmitter<ConnectionEvents> {
     if (!this.#canSend) return false;
     const size = this.#core.frameSize(bytes.length);
     if (!this.#mayBuffer(size)) return false;
-    if (this.#sendingStream) return this.#defer(Buffer.from(bytes), false);
+    if (this.#mustWait) return this.#defer(Buffer.from(bytes), false);
+    if (bytes.length >= this.#threshold) return this.#sendCompressed(bytes, false);
     const target = this.#outbox.reserve(size);
     this.#outbox.commit(this.#core.writeMessage(target, this.#outbox.length, bytes, false));
     return this.#belowMark();
@@ -249,7 +297,8 @@ export class Connection extends EventEmitter<ConnectionEvents> {
     const byteLength = Buffer.byteLength(text);
     const size = this.#core.frameSize(byteLength);
     if (!this.#mayBuffer(size)) return false;
-    if (this.#sendingStream) return this.#defer(Buffer.from(text), true);
+    if (this.#mustWait) return this.#defer(Buffer.from(text), true);
+    if (byteLength >= this.#threshold) return this.#sendCompressed(Buffer.from(text), true);
     const target = this.#outbox.reserve(size);
     this.#outbox.commit(this.#core.writeText(target, this.#outbox.length, text, byteLength));
     return this.#belowMark();
@@ -280,7 +329,95 @@ export class Connection extends EventEmitter<ConnectionEvents> {
     return run;
   }
 
-  #beginStream(): void {
+  /** Whether a message has to wait behind another one: they must not overtake each other. */
+  get #mustWait(): boolean {
+    return this.#sendingStream || this.#compressing !== undefined;
+  }
+
+  /** Compresses short messages at once, since another thread costs more, and long ones there (docs/compression.md). */
+  #sendCompressed(bytes: Uint8Array, isText: boolean): boolean {
+    if (bytes.length <= longestAtOnce) this.#sendPayload(bytes, isText, this.#core.compress(bytes));
+    else this.#compressLater({ data: Buffer.from(bytes), isText });
+    return this.#belowMark();
+  }
+
+  #compressLater(message: Deferred): void {
+    this.#compressing = message;
+    this.#deferredBytes += this.#core.frameSize(message.data.length);
+    this.#core.compressLater(message.data, (payload) => {
+      // It was sent as it was, because the connection is being closed, or is of no use any more.
+      if (this.#compressing !== message) return;
+      this.#compressing = undefined;
+      this.#deferredBytes -= this.#core.frameSize(message.data.length);
+      if (!this.#canSend) return;
+      this.#sendPayload(message.data, message.isText, payload);
+      this.#sendDeferred();
+    });
+  }
+
+  /** @param payload of the compressed message; `undefined`: it goes as it is */
+  #sendPayload(data: Uint8Array, isText: boolean, payload: Uint8Array | undefined): void {
+    const bytes = payload ?? data;
+    const target = this.#outbox.reserve(this.#core.frameSize(bytes.length));
+    const offset = this.#outbox.length;
+    this.#outbox.commit(
+      payload === undefined
+        ? this.#core.writeMessage(target, offset, data, isText)
+        : this.#core.writeCompressed(target, offset, payload, isText),
+    );
+  }
+
+  /** Sends what waits, until something has to be waited for again. */
+  #sendDeferred(): void {
+    while (this.#canSend && !this.#mustWait) {
+      const next = this.#takeDeferred();
+      if (next === undefined) return;
+      if (typeof next === 'function') {
+        this.#sendingStream = true;
+        next();
+      } else if (next.data.length < this.#threshold) this.#sendPayload(next.data, next.isText, undefined);
+      else if (next.data.length > longestAtOnce) this.#compressLater(next);
+      else this.#sendPayload(next.data, next.isText, this.#core.compress(next.data));
+    }
+  }
+
+  #takeDeferred(): Deferred | (() => void) | undefined {
+    const next = this.#deferred[this.#deferredFirst];
+    if (next === undefined) {
+      this.#deferred = [];
+      this.#deferredFirst = 0;
+      return undefined;
+    }
+    this.#deferred[this.#deferredFirst++] = undefined as never;
+    if (typeof next !== 'function') this.#deferredBytes -= this.#core.frameSize(next.data.length);
+    return next;
+  }
+
+  /** Sends what waits for compression as it is: nothing is lost, and nobody has to wait. Before the close frame alone. */
+  #sendAsIs(): void {
+    const compressing = this.#compressing;
+    this.#compressing = undefined;
+    if (compressing === undefined) return;
+    this.#deferredBytes -= this.#core.frameSize(compressing.data.length);
+    for (let next: Deferred | (() => void) | undefined = compressing; next !== undefined; next = this.#takeDeferred()) {
+      // A stream that has not begun is cut off, and with it what waits behind it.
+      if (typeof next === 'function') return next();
+      this.#sendPayload(next.data, next.isText, undefined);
+    }
+  }
+
+  /** Forgets what waits to be sent. Streams that were to begin are woken, and find that they cannot. */
+  #forgetDeferred(): void {
+    const waiting = this.#deferred;
+    this.#deferred = [];
+    this.#deferredFirst = 0;
+    this.#deferredBytes = 0;
+    this.#compressing = undefined;
+    for (const one of waiting) if (typeof one === 'function') one();
+  }
+
+  async #beginStream(): Promise<void> {
+    if (this.#canSend && this.#mustWait) await new Promise<void>((begin) => this.#deferred.push(begin));
     if (!this.#canSend) throw this.#closedError('the message was not sent');
     this.#sendingStream = true;
   }
@@ -289,27 +426,24 @@ export class Connection extends EventEmitter<ConnectionEvents> {
     if (!this.#canSend) throw this.#closedError('the message was not sent whole');
     const size = this.#core.frameSize(data.length);
     if (!this.#mayBuffer(size)) throw this.#closedError('the message was not sent whole');
-    const target = this.#outbox.reserve(size);
-    this.#outbox.commit(this.#core.writeFragment(target, this.#outbox.length, data, isText, isFirst, isLast));
+    if (isFirst) this.#compressesStream = data.length >= this.#threshold;
+    const isCompressed = this.#compressesStream;
+    const payload = isCompressed ? this.#core.compressFragment(data, isFirst, isLast) : data;
+    const target = this.#outbox.reserve(this.#core.frameSize(payload.length));
+    const offset = this.#outbox.length;
+    this.#outbox.commit(this.#core.writeFragment(target, offset, payload, isText, isFirst, isLast, isCompressed));
     if (isLast) this.#endStream();
     return this.#belowMark();
   }
 
   #endStream(): void {
     this.#sendingStream = false;
-    const messages = this.#deferred;
-    this.#deferred = [];
-    this.#deferredBytes = 0;
-    for (const { data, isText } of messages) {
-      const target = this.#outbox.reserve(this.#core.frameSize(data.length));
-      this.#outbox.commit(this.#core.writeMessage(target, this.#outbox.length, data, isText));
-    }
+    this.#sendDeferred();
   }
 
   #abortStream(): void {
     this.#sendingStream = false;
-    this.#deferred = [];
-    this.#deferredBytes = 0;
+    this.#forgetDeferred();
     if (this.#canSend) this.#sendClose(1011, 'the message could not be finished');
   }
 
@@ -493,10 +627,10 @@ export class Connection extends EventEmitter<ConnectionEvents> {
     this.#pumping = true;
     const lastRecordWasFull = this.#rest !== undefined && this.#rest.length >= fullRecord;
     this.#outbox.hold();
-    while (this.#rest !== undefined && this.#event === undefined) {
-      if (!this.#wantsBytes) break;
+    while ((this.#rest !== undefined || this.#core.hasInflated) && this.#event === undefined) {
+      if (!this.#wantsBytes || this.#core.isInflating) break;
       this.#core.resume();
-      const rest = this.#rest;
+      const rest = this.#rest ?? noBytes;
       this.#restOffset += this.#core.receive(rest, this.#restOffset);
       if (this.#restOffset < rest.length) continue;
       this.#rest = undefined;
@@ -522,10 +656,12 @@ export class Connection extends EventEmitter<ConnectionEvents> {
   /** Reads on if somebody takes what comes; otherwise leaves the bytes in the kernel, which slows the peer down. */
   #resumeReading(): void {
     if (this.#pumping || this.#delivering || this.#event !== undefined) return;
-    const isUnread = this.#rest !== undefined || (this.#queue.isHeld && !this.#isClosing);
+    const { isInflating, hasInflated } = this.#core;
+    const isUndecoded = this.#rest !== undefined || isInflating || hasInflated;
+    const isUnread = isUndecoded || (this.#queue.isHeld && !this.#isClosing);
     if (this.#ended && !isUnread) this.#afterEnd();
-    else if (!this.#wantsBytes || this.#turnOver) this.#stopReading();
-    else if (this.#rest !== undefined) this.#pump();
+    else if (!this.#wantsBytes || this.#turnOver || isInflating) this.#stopReading();
+    else if (isUndecoded) this.#pump();
     else if (!this.#reading) {
       this.#reading = true;
       this.#socket.resume();
@@ -654,6 +790,9 @@ export class Connection extends EventEmitter<ConnectionEvents> {
   }
 
   #sendClose(code: number | undefined, reason: string): void {
+    // Before anything is sent: a close frame that cannot be must change nothing.
+    encodeClosePayload(this.role, code, reason);
+    this.#sendAsIs();
     // An unanswered pong goes first: the last word is the close frame.
     const target = this.#outbox.reserve(131);
     this.#outbox.commit(this.#core.writeClose(target, this.#outbox.length, code, reason));
@@ -801,8 +940,7 @@ export class Connection extends EventEmitter<ConnectionEvents> {
     clearTimeout(this.#stallTimer);
     this.#stopKeepalive();
     this.#outbox.discard();
-    this.#deferred = [];
-    this.#deferredBytes = 0;
+    this.#forgetDeferred();
     const isEnd = wasClean && (event.code === 1000 || event.code === 1001);
     this.#queue.end(() => this.#closedError('no more messages come'), isEnd);
     this.#rejectStream?.(this.#closedError('the message was not sent whole'));
@@ -860,7 +998,7 @@ export class Connection extends EventEmitter<ConnectionEvents> {
     this.#pongTimer = undefined;
     if (!this.#canSend) return;
     // Who does not read cannot hear the answer: a connection paused by its user is not dead.
-    if (this.#heard || this.#rest !== undefined || !this.#wantsMessages) return;
+    if (this.#heard || this.#rest !== undefined || this.#core.isInflating || !this.#wantsMessages) return;
     // Nor is a slow reader that has not come to the ping yet, as long as it takes what was sent before.
     if (this.#outbox.bufferedBytes > 0 && this.#outbox.writtenBytes > before) return this.#awaitLife();
     this.#cut(`the peer has been silent for ${this.#options.pongDeadline} ms after a ping`);

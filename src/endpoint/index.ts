@@ -17,6 +17,12 @@ export {
   type ReadyState,
 } from './connection.js';
 export type { IncomingMessage } from './incoming.js';
-export { type ConnectionOptions, connectionDefaults, defaultHandshakeTimeout, type Trace } from './options.js';
+export {
+  type ConnectionOptions,
+  connectionDefaults,
+  defaultHandshakeTimeout,
+  type PerMessageDeflateOptions,
+  type Trace,
+} from './options.js';
 export type { MessageSource } from './send-stream.js';
 export { createServer, type ListenOptions, Server, type ServerEvents, type ServerOptions } from './server.js';

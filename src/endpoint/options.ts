@@ -4,13 +4,54 @@
  */
 import { constants } from 'node:buffer';
 import { UsageError } from '../errors.js';
-import { defaultFrameLimits, type FrameLimits } from '../frame/index.js';
+import { defaultDeflateLevel, defaultFrameLimits, type FrameLimits } from '../frame/index.js';
+import { checkDeflatePolicy, type DeflatePolicy } from '../handshake/index.js';
 import { escapeText } from '../text.js';
 
 /** Sees every byte after the TLS handshake, before it is parsed or as it is written. The bytes are valid during the call. */
 export type Trace = (connectionId: number, direction: 'in' | 'out', bytes: Buffer) => void;
 
+/**
+ * How messages are compressed (RFC 7692). What both ends have to agree on is a bound: where the other end cannot keep it,
+ * messages go uncompressed.
+ */
+export interface PerMessageDeflateOptions {
+  /** Messages of fewer bytes are sent as they are. Default 1,024. */
+  threshold?: number;
+  /** How hard to try, from 1, fastest, to 9, smallest. Default 3. */
+  level?: number;
+  /** Whether the server compresses each message on its own. Default `false`: unless the client asks for it. */
+  serverNoContextTakeover?: boolean;
+  /** Whether the client compresses each message on its own. Default `false`: unless the server asks for it. */
+  clientNoContextTakeover?: boolean;
+  /** The server looks back by at most 2 to the power of this many bytes, 8–15. Default 15. */
+  serverMaxWindowBits?: number;
+  /** The client looks back by at most 2 to the power of this many bytes, 8–15. Default 15. */
+  clientMaxWindowBits?: number;
+  /** `connect` alone: what to offer next, in this order, to a server that cannot keep what is above. Default: nothing. */
+  fallbacks?: readonly DeflatePolicy[];
+}
+
+const deflatePolicyNames: Readonly<Record<keyof DeflatePolicy, true>> = {
+  serverNoContextTakeover: true,
+  clientNoContextTakeover: true,
+  serverMaxWindowBits: true,
+  clientMaxWindowBits: true,
+};
+
+const deflateOptionNames: Readonly<Record<keyof PerMessageDeflateOptions, true>> = {
+  ...deflatePolicyNames,
+  threshold: true,
+  level: true,
+  fallbacks: true,
+};
+
 export interface ConnectionOptions {
+  /**
+   * Whether and how messages are compressed (RFC 7692), if the other end does it too. Default `false`, deliberately: the
+   * length of what is compressed tells about its content. Do not compress secrets together with what others choose.
+   */
+  perMessageDeflate?: boolean | PerMessageDeflateOptions;
   /**
    * The longest message that is received whole, in bytes of payload, all fragments together. Default 16 MiB; at most
    * `buffer.constants.MAX_STRING_LENGTH`, some 512 MiB. Messages that are streamed may be longer.
@@ -49,6 +90,7 @@ export const connectionOptionNames: Readonly<Record<keyof ConnectionOptions, tru
   pongDeadline: true,
   closeDeadline: true,
   messageStallDeadline: true,
+  perMessageDeflate: true,
   trace: true,
 };
 
@@ -67,12 +109,24 @@ export function refuseUnknown(options: object, known: Readonly<Record<string, tr
   }
 }
 
-export type ResolvedConnectionOptions = Required<Omit<ConnectionOptions, 'trace'>> & {
+/** Compression as asked for by the options. */
+export interface ResolvedDeflate {
+  /** In order of preference; a server has one. */
+  readonly policies: readonly DeflatePolicy[];
+  readonly threshold: number;
+  readonly level: number;
+}
+
+type PlainOptions = Required<Omit<ConnectionOptions, 'trace' | 'perMessageDeflate'>>;
+
+export type ResolvedConnectionOptions = PlainOptions & {
   readonly frameLimits: FrameLimits;
+  /** `undefined`: messages go uncompressed. */
+  readonly deflate: ResolvedDeflate | undefined;
   readonly trace: Trace | undefined;
 };
 
-export const connectionDefaults: Required<Omit<ConnectionOptions, 'trace'>> = {
+export const connectionDefaults: PlainOptions = {
   maxMessageBytes: defaultFrameLimits.maxMessageBytes,
   maxEmptyFragments: defaultFrameLimits.maxEmptyFragments,
   maxSendBufferBytes: 16 * 1024 * 1024,
@@ -112,7 +166,40 @@ export function wholeNumber(
   );
 }
 
-/** Fills in the defaults. @throws UsageError `option-not-a-number` */
+/** The default of `perMessageDeflate.threshold`: what is shorter gains less than it costs, in bytes. */
+const defaultThreshold = 1024;
+
+/** @throws UsageError `option-unknown`, `option-not-a-number`, `option-not-an-array`, `option-not-an-object`, `deflate-policy-invalid` */
+function resolveDeflate(option: ConnectionOptions['perMessageDeflate']): ResolvedDeflate | undefined {
+  if (option === undefined || option === false) return undefined;
+  const given: PerMessageDeflateOptions = option === true ? {} : option;
+  const name = 'perMessageDeflate';
+  mustBeObject(name, given);
+  refuseUnknown(given, deflateOptionNames, name);
+  const { threshold, level, fallbacks = [], ...policy } = given;
+  if (!Array.isArray(fallbacks)) {
+    throw new UsageError('option-not-an-array', `${name}.fallbacks must be an array`, { option: `${name}.fallbacks` });
+  }
+  for (const fallback of fallbacks) {
+    mustBeObject(`${name}.fallbacks`, fallback);
+    refuseUnknown(fallback, deflatePolicyNames, `${name}.fallbacks`);
+  }
+  const policies: readonly DeflatePolicy[] = [policy, ...fallbacks];
+  for (const one of policies) checkDeflatePolicy(one, name);
+  return {
+    policies,
+    threshold: wholeNumber(`${name}.threshold`, threshold, defaultThreshold, 1, Number.MAX_SAFE_INTEGER),
+    level: wholeNumber(`${name}.level`, level, defaultDeflateLevel, 1, 9),
+  };
+}
+
+function mustBeObject(option: string, value: unknown): void {
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return;
+  const what = option === 'perMessageDeflate' ? 'true, false or an object' : 'an array of objects';
+  throw new UsageError('option-not-an-object', `${option} must be ${what}`, { option });
+}
+
+/** Fills in the defaults. @throws UsageError `option-not-a-number` and others of `perMessageDeflate` */
 export function resolveConnectionOptions(options: ConnectionOptions): ResolvedConnectionOptions {
   const d = connectionDefaults;
   const bytes = Number.MAX_SAFE_INTEGER;
@@ -134,6 +221,7 @@ export function resolveConnectionOptions(options: ConnectionOptions): ResolvedCo
     pongDeadline: wholeNumber('pongDeadline', options.pongDeadline, d.pongDeadline),
     closeDeadline: wholeNumber('closeDeadline', options.closeDeadline, d.closeDeadline),
     messageStallDeadline: wholeNumber('messageStallDeadline', options.messageStallDeadline, d.messageStallDeadline),
+    deflate: resolveDeflate(options.perMessageDeflate),
     trace: options.trace === undefined ? undefined : guarded(options.trace),
   };
 }

@@ -8,8 +8,8 @@ export type MessageSource = AsyncIterable<Chunk> | Iterable<Chunk> | Uint8Array;
 
 /** What a connection lends for the time of one message. */
 export interface FragmentSink {
-  /** Waits for no one: throws if the connection takes no message. From here on other messages wait behind this one. */
-  begin(): void;
+  /** Resolves when the messages before it are on their way; rejects if the connection takes no message. From here on other messages wait behind this one. */
+  begin(): Promise<void>;
   /** Sends one fragment; returns `false` when the next had better wait. Throws if the connection takes no more. */
   fragment(data: Uint8Array, isText: boolean, isFirst: boolean, isLast: boolean): boolean;
   drained(): Promise<void>;
@@ -28,7 +28,7 @@ export async function sendFragments(
 ): Promise<void> {
   // Before `begin`: with what is no source, nothing has begun.
   const iterator = iteratorOf(source);
-  sink.begin();
+  await sink.begin();
   let isText = binary === undefined ? undefined : !binary;
   let isFirst = true;
   // A surrogate pair may be cut between two strings: its first half waits for its second.

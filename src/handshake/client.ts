@@ -79,7 +79,7 @@ export function createRequest(options: RequestOptions): SentRequest {
   if (deflate.length > 0) lines.push(`Sec-WebSocket-Extensions: ${offerDeflate(deflate)}`);
   if (origin !== undefined) lines.push(`Origin: ${origin}`);
   const bytes = Buffer.from(`${lines.join('\r\n')}\r\n${headerLines(options.headers, reserved)}\r\n`, 'latin1');
-  return { bytes, key, protocols: [...protocols], deflate: [...deflate] };
+  return { bytes, key, protocols: [...protocols], deflate: deflate.map((policy) => ({ ...policy })) };
 }
 
 function urlError(text: string): UsageError {

@@ -27,6 +27,7 @@ export {
 export { acceptFor, createKey, isKey } from './key.js';
 export { type Authority, checkOrigins, parseAuthority } from './origin.js';
 export {
+  checkDeflatePolicy,
   type DeflateParameters,
   type DeflatePolicy,
   negotiateDeflate,

@@ -1,5 +1,5 @@
 /** The negotiation of permessage-deflate (RFC 7692 §5, §7.1): who compresses, and how. Compresses nothing itself. */
-import type { HandshakeError } from '../errors.js';
+import { type HandshakeError, UsageError } from '../errors.js';
 import { responseFault, shown } from './errors.js';
 import type { ExtensionOffer } from './extension.js';
 
@@ -30,6 +30,34 @@ const extensionName = 'permessage-deflate';
 const windowBits = /^(?:[89]|1[0-5])$/;
 
 const largestWindowBits = 15;
+
+const smallestWindowBits = 8;
+
+/**
+ * Refuses a policy that is none: a bound of a wrong kind would be a bound that is silently off.
+ *
+ * @param option where it was given, for the error.
+ * @throws UsageError `deflate-policy-invalid`.
+ */
+export function checkDeflatePolicy(policy: DeflatePolicy, option: string = 'deflate'): void {
+  for (const name of ['serverNoContextTakeover', 'clientNoContextTakeover'] as const) {
+    const value: unknown = policy[name];
+    if (value !== undefined && typeof value !== 'boolean') throw policyError(option, name, 'true or false');
+  }
+  for (const name of ['serverMaxWindowBits', 'clientMaxWindowBits'] as const) {
+    const value: unknown = policy[name];
+    if (value === undefined) continue;
+    const isInRange =
+      Number.isInteger(value) && Number(value) >= smallestWindowBits && Number(value) <= largestWindowBits;
+    if (!isInRange)
+      throw policyError(option, name, `a whole number from ${smallestWindowBits} to ${largestWindowBits}`);
+  }
+}
+
+function policyError(option: string, name: keyof DeflatePolicy, wanted: string): UsageError {
+  const path = `${option}.${name}`;
+  return new UsageError('deflate-policy-invalid', `${path} must be ${wanted} (RFC 7692 §7.1)`, { option: path });
+}
 
 /** The parameters of one offer or of a response, as they stand there. */
 interface Stated {
@@ -69,11 +97,14 @@ function readParameters({ parameters }: ExtensionOffer, isOffer: boolean): State
  * A server's answer: the first of the offers that it can keep with its policy, and the value of
  * `Sec-WebSocket-Extensions` that accepts it. `undefined`: none, and messages go uncompressed. An offer that is not
  * lawful is passed over (RFC 7692 §7.1).
+ *
+ * @throws UsageError `deflate-policy-invalid`.
  */
 export function negotiateDeflate(
   offers: readonly ExtensionOffer[],
   policy: DeflatePolicy = {},
 ): { readonly parameters: DeflateParameters; readonly response: string } | undefined {
+  checkDeflatePolicy(policy);
   for (const offer of offers) {
     if (offer.name !== extensionName) continue;
     const asked = readParameters(offer, true);
@@ -115,10 +146,15 @@ function describe(parameters: DeflateParameters, tellsServerBits: boolean): stri
   return text;
 }
 
-/** A client's offers, the preferred one first, as the value of `Sec-WebSocket-Extensions` (RFC 7692 §5.2). */
+/**
+ * A client's offers, the preferred one first, as the value of `Sec-WebSocket-Extensions` (RFC 7692 §5.2).
+ *
+ * @throws UsageError `deflate-policy-invalid`.
+ */
 export function offerDeflate(policies: readonly DeflatePolicy[]): string {
   return policies
     .map((policy) => {
+      checkDeflatePolicy(policy);
       const { serverMaxWindowBits = largestWindowBits, clientMaxWindowBits = largestWindowBits } = policy;
       let text = extensionName;
       if (policy.serverNoContextTakeover === true) text += '; server_no_context_takeover';

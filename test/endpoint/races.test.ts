@@ -26,6 +26,8 @@ function over(socket: Duplex, role: 'client' | 'server', options: ConnectionOpti
     peer: undefined as unknown as VerifiedPeer,
     options: resolveConnectionOptions({ pingInterval: 0, closeDeadline: 200, ...options }),
     protocol: '',
+    extensions: '',
+    deflate: undefined,
     remoteAddress: '',
     remotePort: 0,
   });

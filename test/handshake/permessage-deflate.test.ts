@@ -1,5 +1,5 @@
 import * as assert from 'uvu/assert';
-import { HandshakeError } from '../../src/errors.js';
+import { HandshakeError, type UsageError } from '../../src/errors.js';
 import { parseExtensions } from '../../src/handshake/extension.js';
 import {
   type DeflateParameters,
@@ -205,6 +205,36 @@ clients('refuses what it has not offered', () => {
 });
 
 const both = suite('permessage-deflate between two ends (RFC 7692 §7.1)');
+
+both('refuse a policy that is none, and write nothing of it (T17)', () => {
+  const wrong: unknown[] = [
+    ...[7, 0, -1, 8.5, 16, Number.NaN, '10', '9\r\n', '10\r\nX: y', null, true].flatMap((bits) => [
+      { serverMaxWindowBits: bits },
+      { clientMaxWindowBits: bits },
+    ]),
+    ...['yes', 1, 0, null, {}].flatMap((value) => [
+      { serverNoContextTakeover: value },
+      { clientNoContextTakeover: value },
+    ]),
+  ];
+  for (const policy of wrong as DeflatePolicy[]) {
+    for (const call of [() => offerDeflate([policy]), () => negotiateDeflate([], policy)]) {
+      assert.throws(
+        call,
+        (error: unknown) => (error as UsageError).code === 'deflate-policy-invalid',
+        JSON.stringify(policy),
+      );
+    }
+  }
+});
+
+both('take hostile offers in linear time (T14)', () => {
+  const offers = parseExtensions([Array.from({ length: 5000 }, () => `${name}; a; b; a`).join(', ')])!;
+  assert.is(offers.length, 5000);
+  assert.is(negotiateDeflate(offers), undefined);
+  const many = parseExtensions([`${name}${Array.from({ length: 20_000 }, (_, index) => `; x${index}`).join('')}`])!;
+  assert.is(negotiateDeflate(many), undefined);
+});
 
 both('ends with the same parameters at both, whatever their policies', () => {
   const policies: DeflatePolicy[] = [];

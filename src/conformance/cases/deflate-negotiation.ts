@@ -85,7 +85,7 @@ const servers: readonly Case[] = [
     define(
       `offer-${name}`,
       `answers the offer "${extension}${parameters}" in its terms, or declines it`,
-      { section, targets: ['server'], opening: { extensions: `${extension}${parameters}` } },
+      { section, targets: ['server'], opening: { offers: `${extension}${parameters}` } },
       (_, own) => exchange(own),
     ),
   ),
@@ -97,7 +97,7 @@ const servers: readonly Case[] = [
         section: 'RFC 7692 §7.1',
         targets: ['server'],
         opening: {
-          extensions: `${extension}${parameters}`,
+          offers: `${extension}${parameters}`,
           expect: {
             statuses: [101],
             judgeExtensions: (value) =>
@@ -121,7 +121,7 @@ const servers: readonly Case[] = [
     define(
       `offer-${name}`,
       `answers one of the offers "${offer}", or none`,
-      { section: 'RFC 7692 §5', targets: ['server'], opening: { extensions: offer! } },
+      { section: 'RFC 7692 §5', targets: ['server'], opening: { offers: offer! } },
       (_, own) => exchange(own),
     ),
   ),
@@ -133,7 +133,7 @@ const servers: readonly Case[] = [
         section: 'RFC 6455 §9.1',
         targets: ['server'],
         opening: {
-          extensions: name,
+          offers: name,
           expect: {
             statuses: [101],
             judgeExtensions: (value) =>
@@ -170,7 +170,7 @@ const clients: readonly Case[] = [
         section,
         targets: ['client'],
         needs: parameters.includes('client_max') ? ['deflate', 'client-window'] : ['deflate'],
-        opening: { extensions: `${extension}${parameters}` },
+        opening: { accepts: `${extension}${parameters}` },
       },
       (_, own) => exchange(own),
     ),
@@ -183,7 +183,7 @@ const clients: readonly Case[] = [
         section: 'RFC 7692 §7.1',
         targets: ['client'],
         needs: ['deflate'],
-        opening: { extensions: `${extension}${parameters}`, clientMust: 'fail' },
+        opening: { accepts: `${extension}${parameters}`, clientMust: 'fail' },
       },
       () => [],
     ),
@@ -202,7 +202,7 @@ const clients: readonly Case[] = [
         section: 'RFC 6455 §9.1',
         targets: ['client'],
         needs: ['deflate'],
-        opening: { extensions: answer!, clientMust: 'fail' },
+        opening: { accepts: answer!, clientMust: 'fail' },
       },
       () => [],
     ),

@@ -28,7 +28,7 @@ const define = caseOf('deflate');
 /** RSV1, which says that a message is compressed (RFC 7692 §6). */
 const rsv1 = { rsv: 4 } as const;
 
-const offer = { extensions: 'permessage-deflate; client_max_window_bits' };
+const offer = { offers: 'permessage-deflate; client_max_window_bits', accepts: 'permessage-deflate' };
 
 /** What the cases stand on when nothing was agreed: they are skipped then, and their scripts never run. */
 const ordinary: Compression = { windowBits: 15, keepsContext: true };
