@@ -31,8 +31,6 @@ export type Need =
   | 'other-host'
   /** The peer agreed to permessage-deflate. */
   | 'deflate'
-  /** The client under test offers `client_max_window_bits`. */
-  | 'client-window'
   /** The client under test offers the subprotocol `conformance`. */
   | 'subprotocol';
 

@@ -169,7 +169,7 @@ const clients: readonly Case[] = [
       {
         section,
         targets: ['client'],
-        needs: parameters.includes('client_max') ? ['deflate', 'client-window'] : ['deflate'],
+        needs: ['deflate'],
         opening: { accepts: `${extension}${parameters}` },
       },
       (_, own) => exchange(own),
