@@ -6,9 +6,12 @@ import { shownBytes } from './wire.js';
 const keptFirst = 400;
 const keptLast = 99;
 
+/** An event whose words may not be made yet: in a flood most are never told. */
+type Kept = Omit<WireEvent, 'text'> & { readonly text: string | (() => string) };
+
 export class EventLog {
-  readonly #first: WireEvent[] = [];
-  readonly #last: WireEvent[] = [];
+  readonly #first: Kept[] = [];
+  readonly #last: Kept[] = [];
   #left = 0;
   #began = 0;
   #now = 0;
@@ -19,11 +22,16 @@ export class EventLog {
     this.#now = value;
   }
 
-  add(direction: WireEvent['direction'], text: string, bytes?: Uint8Array, size: number = bytes?.length ?? 0): void {
+  add(
+    direction: WireEvent['direction'],
+    text: Kept['text'],
+    bytes?: Uint8Array,
+    size: number = bytes?.length ?? 0,
+  ): void {
     const at = Math.round((this.#now - this.#began) * 1000) / 1000;
     // A copy: a view would keep all of a large message alive.
     const shown = bytes === undefined ? {} : { bytes: Buffer.from(bytes.subarray(0, shownBytes)), size };
-    const event: WireEvent = { at, direction, text, ...shown };
+    const event: Kept = { at, direction, text, ...shown };
     if (this.#first.length < keptFirst) {
       this.#first.push(event);
       return;
@@ -37,8 +45,9 @@ export class EventLog {
 
   get all(): readonly WireEvent[] {
     const { at = 0 } = this.#last[0] ?? {};
-    const gap: WireEvent[] =
+    const gap: Kept[] =
       this.#left === 0 ? [] : [{ at, direction: 'note', text: `${this.#left} events are left out here` }];
-    return [...this.#first, ...gap, ...this.#last];
+    const told = [...this.#first, ...gap, ...this.#last];
+    return told.map((event) => ({ ...event, text: typeof event.text === 'string' ? event.text : event.text() }));
   }
 }

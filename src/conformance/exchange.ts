@@ -454,7 +454,7 @@ export class Exchange {
     return new WireReader({
       role: peer,
       inflater: compression && new Inflater(compression),
-      onFrame: ({ text, bytes, size }) => this.#log.add('received', text, bytes, size),
+      onFrame: ({ describe, bytes, size }) => this.#log.add('received', describe, bytes, size),
       onIncoming: (incoming) => this.#came(incoming),
     });
   }

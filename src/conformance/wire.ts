@@ -28,7 +28,8 @@ export type Incoming =
 
 /** A frame as it came, for the report. */
 export interface SeenFrame {
-  readonly text: string;
+  /** Returns it in words; not asked for in a flood. */
+  readonly describe: () => string;
   /** Its first bytes, masked if it was. */
   readonly bytes: Buffer;
   readonly size: number;
@@ -45,6 +46,10 @@ export interface WireReaderOptions {
 
 /** More than this of one peer in one case is no conversation: bytes as they come, and as they are inflated. */
 export const maxPeerBytes: number = 64 * 1024 * 1024;
+/** What a frame counts beside its bytes: it takes memory even when it is empty. */
+const frameCharge = 128;
+/** Longer payloads are described at once, so that they need not be kept for it. */
+const maxKeptPayload = 1024;
 
 /** The longest header: two bytes, a 64-bit length, a masking key. */
 const maxHeaderBytes = 14;
@@ -84,7 +89,11 @@ export class WireReader {
     while (position < bytes.length && this.#fault === undefined) {
       position = this.#header === undefined ? this.#pushHeader(bytes, position) : this.#pushPayload(bytes, position);
     }
-    if (this.#received > maxPeerBytes) this.#fail(`more than ${maxPeerBytes} bytes`, 'the bound of the runner');
+    if (this.#received > maxPeerBytes)
+      this.#fail(
+        `more than ${maxPeerBytes} bytes, each frame counted as ${frameCharge} more`,
+        'the bound of the runner',
+      );
   }
 
   #pushHeader(bytes: Buffer, position: number): number {
@@ -166,8 +175,11 @@ export class WireReader {
     payload: Buffer,
     bytes: Buffer = Buffer.from(this.#headerBytes.subarray(0, header.headerSize)),
   ): void {
+    this.#received += frameCharge;
+    const describe = (): string => describeFrame({ ...header, payload });
+    const text = payload.length > maxKeptPayload ? describe() : undefined;
     this.#options.onFrame({
-      text: describeFrame({ ...header, payload }),
+      describe: text === undefined ? describe : () => text,
       bytes: bytes.subarray(0, shownBytes),
       size: header.headerSize + payload.length,
     });

@@ -20,7 +20,7 @@ function read(bytes: Buffer, size: number, role: Role = 'server', compression?: 
   const reader = new WireReader({
     role,
     inflater: compression && new Inflater(compression),
-    onFrame: ({ text }) => frames.push(text),
+    onFrame: ({ describe }) => frames.push(describe()),
     onIncoming: (item) => incoming.push(item),
   });
   for (let start = 0; start < bytes.length; start += size) reader.push(bytes.subarray(start, start + size));
@@ -99,8 +99,19 @@ wire('reads nothing behind a fault', () => {
 wire('bounds what one peer may send', () => {
   const frame = encodeAnyFrame({ opcode: 2, payload: Buffer.alloc(32 * 1024 * 1024) });
   const { incoming, fault } = read(Buffer.concat([frame, frame, frame]), 1024 * 1024);
-  assert.is(fault, 'the peer sent more than 67108864 bytes (the bound of the runner)');
+  assert.is(fault, 'the peer sent more than 67108864 bytes, each frame counted as 128 more (the bound of the runner)');
   assert.ok(incoming.length <= 2);
+});
+
+wire('bounds how many frames one peer may send, empty ones too', () => {
+  const frames = Buffer.alloc(200_000, Buffer.from('8a00', 'hex'));
+  let count = 0;
+  const onIncoming = (): void => {
+    count++;
+  };
+  const reader = new WireReader({ role: 'server', onFrame: () => {}, onIncoming });
+  while (reader.fault === undefined) reader.push(frames);
+  assert.ok(count < 700_000, String(count));
 });
 
 wire('describes each frame', () => {
