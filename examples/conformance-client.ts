@@ -26,7 +26,7 @@ async function ask(): Promise<string> {
 /** Sends back whole messages. How it ends is what the runner judges. */
 async function goThrough(url: string): Promise<void> {
   try {
-    const connection = await connect(url, { ...credentials, protocols: ['conformance'] });
+    const connection = await connect(url, { ...credentials, protocols: ['conformance'], perMessageDeflate: true });
     connection.on('message', (data) => connection.send(data));
     await connection.closed;
   } catch {

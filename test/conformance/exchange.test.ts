@@ -415,7 +415,7 @@ openingServer('sends the request of the case, and frames behind it in the same w
 
 openingServer('reads compressed echoes once that is agreed, and skips what was declined', () => {
   const heading = {
-    opening: { extensions: 'permessage-deflate; client_max_window_bits' },
+    opening: { offers: 'permessage-deflate; client_max_window_bits' },
     needs: ['deflate'] as const,
   };
   const accepted = new Play(caseWith([expect(textMessage('Hello'))], heading), 'server').switch([
@@ -508,14 +508,18 @@ openingClient('ends its side behind a response that is no 101: its body goes on 
 
 openingClient('accepts compression in terms that the client offered, and skips the case where it did not', () => {
   const heading = {
-    opening: { extensions: 'permessage-deflate; client_max_window_bits' },
+    opening: { accepts: 'permessage-deflate; client_max_window_bits=10' },
     needs: ['deflate'] as const,
   };
   const steps = [expect(textMessage('Hello'))];
-  const play = new Play(caseWith(steps, heading), 'client').request(['Sec-WebSocket-Extensions: permessage-deflate']);
-  assert.match(play.written.toString('latin1'), /\r\nSec-WebSocket-Extensions: permessage-deflate\r\n/);
+  const play = new Play(caseWith(steps, heading), 'client').request([
+    'Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits',
+  ]);
+  assert.match(play.written.toString('latin1'), /\r\nSec-WebSocket-Extensions: .*; client_max_window_bits=10\r\n/);
   assert.is(play.receiveHex('c1 87 00 00 00 00 f2 48 cd c9 c9 07 00').told, 'passed');
   assert.match(new Play(caseWith(steps, heading), 'client').request().told, /^skipped: the client does not offer/);
+  const other = new Play(caseWith(steps, heading), 'client').request(['Sec-WebSocket-Extensions: permessage-deflate']);
+  assert.match(other.told, /^skipped: what the client offers does not allow/);
 });
 
 openingClient.run();
