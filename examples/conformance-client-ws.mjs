@@ -1,6 +1,10 @@
 // A client for `mtls-ws conformance client` with the package `ws`: asks for a case, goes through it, and asks again.
 import { readFileSync } from 'node:fs';
-import WebSocket from 'ws';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+
+// The `ws` of the project in whose directory this is started.
+const WebSocket = createRequire(join(process.cwd(), 'package.json'))('ws');
 
 const next = process.argv[2] ?? 'wss://localhost:8443/next';
 const options = {

@@ -115,9 +115,11 @@ documentation('shows code that is a part of an example, and every example is run
       `examples/${name}.ts:\n${code}`,
     );
   }
-  const tests = ['examples', 'readme'].map((name) => readFileSync(join(root, `test/${name}.test.ts`), 'utf8')).join('');
+  const tests = ['examples', 'readme', 'interop/ws']
+    .map((name) => readFileSync(join(root, `test/${name}.test.ts`), 'utf8'))
+    .join('');
   for (const file of readdirSync(join(root, 'examples'))) {
-    assert.ok(tests.includes(`'${file.replace(/\.ts$/, '')}'`), `no test runs examples/${file}`);
+    assert.ok(tests.includes(`'${file.replace(/\.(?:ts|mjs)$/, '')}'`), `no test runs examples/${file}`);
   }
 });
 

@@ -305,4 +305,16 @@ examples('reconnect runs as a program, says why it tries again, and ends in peac
   }
 });
 
+examples('conformance-client goes through the cases that mtls-ws conformance client hands out', async () => {
+  const args = ['conformance', 'client', '--host', 'localhost', ...files().server, '--case', 'control/ping-*5'];
+  const runner = start(args);
+  const [, url] = await runner.match('stdout', /^ask at (wss:\/\/localhost:\d+\/next)\n/);
+  const driver = await example('conformance-client', url!).outcome;
+  assert.is(driver.stderr, '');
+  assert.match(driver.stdout.toString(), /^[1-9]\d* cases\n$/);
+  const { code, stdout } = await runner.outcome;
+  assert.match(stdout.toString(), /\nconforms: /);
+  assert.is(code, 0);
+});
+
 examples.run();

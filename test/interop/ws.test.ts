@@ -1,9 +1,12 @@
 /** Both ways with `ws`, the most used WebSocket package for Node, of `bench/node_modules`. */
 import { type EventEmitter, once } from 'node:events';
+import { symlinkSync } from 'node:fs';
 import * as https from 'node:https';
 import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
 import * as assert from 'uvu/assert';
-import { files, start } from '../cli/program.js';
+import { files, start, temporaryDirectory } from '../cli/program.js';
+import { root } from '../support/readme.js';
 import { expectEcho, expectLines, expectRefusal } from './echo.js';
 import { interopSuite, longBytes, longText, requireFromBench } from './tools.js';
 
@@ -69,6 +72,39 @@ ws('echoes 300 kB of text and bytes to our client', ['ws'], async () => {
     await expectEcho(url);
     await expectLines(url);
     await expectRefusal(url);
+  } finally {
+    host.closeAllConnections();
+    await new Promise((resolve) => host.close(resolve));
+  }
+});
+
+ws('goes through conformance cases as a client, and as a server', ['ws'], async () => {
+  const driverName = 'conformance-client-ws';
+  const runs = ['--group', 'masking', '--group', 'fragmentation', '--group', 'utf8'];
+  const directory = temporaryDirectory();
+  symlinkSync(files().directory, join(directory, 'certs'));
+  symlinkSync(join(root, 'bench/node_modules'), join(directory, 'node_modules'));
+  const runner = start(['conformance', 'client', '--host', 'localhost', ...files().server, ...runs]);
+  const [, url] = await runner.match('stdout', /^ask at (wss:\/\/localhost:\d+\/next)\n/);
+  const script = join(root, 'examples', `${driverName}.mjs`);
+  const driver = await start([url!], { script, cwd: directory }).outcome;
+  assert.is(driver.stderr, '');
+  const client = await runner.outcome;
+  assert.is(client.code, 0, client.stdout.toString());
+
+  const { WebSocketServer } = requireFromBench('ws') as Ws;
+  const { ca, server } = files().pki;
+  const host = https.createServer({ ca: ca.cert, cert: server.cert, key: server.key, requestCert: true });
+  new WebSocketServer({ server: host, perMessageDeflate: true }).on('connection', (socket: WebSocket) => {
+    socket.on('error', () => {});
+    socket.on('message', (data: Buffer, binary: boolean) => socket.send(data, { binary }));
+  });
+  await once(host.listen(0, '127.0.0.1'), 'listening');
+  try {
+    const address = `wss://localhost:${(host.address() as AddressInfo).port}`;
+    const { code, stdout } = await start(['conformance', 'server', address, ...files().client, ...runs], { input: '' })
+      .outcome;
+    assert.is(code, 0, stdout.toString());
   } finally {
     host.closeAllConnections();
     await new Promise((resolve) => host.close(resolve));
