@@ -80,7 +80,7 @@ ws('echoes 300 kB of text and bytes to our client', ['ws'], async () => {
 
 ws('goes through conformance cases as a client, and as a server', ['ws'], async () => {
   const driverName = 'conformance-client-ws';
-  const runs = ['--group', 'masking', '--group', 'fragmentation', '--group', 'utf8'];
+  const runs = ['--group', 'masking', '--group', 'fragmentation'];
   const directory = temporaryDirectory();
   symlinkSync(files().directory, join(directory, 'certs'));
   symlinkSync(join(root, 'bench/node_modules'), join(directory, 'node_modules'));
