@@ -65,8 +65,9 @@ export type Expected =
   /**
    * The peer fails the connection (RFC 6455 §7.1.7): a close frame with one of these codes, or none, and the end of the
    * TCP connection, although the runner answers nothing. Another code, or no close frame, is lawful and noted as weak.
+   * `strictly`: another code is a fault, where it would show that the peer took what it must refuse.
    */
-  | { readonly kind: 'fail'; readonly codes: readonly number[] }
+  | { readonly kind: 'fail'; readonly codes: readonly number[]; readonly strictly?: true }
   /** The peer ends the TCP connection; nothing else comes before. */
   | { readonly kind: 'end' }
   /** Nothing comes for so many milliseconds, and the connection stays open. */

@@ -76,7 +76,8 @@ export function judge(expected: Expected, inbox: Inbox, waited: number): Judgeme
           weak: `${describeIncoming(first)} without a close frame before`,
         };
       }
-      if (first.kind === 'message') return missed();
+      if (first.kind === 'message' || (expected.strictly === true && !matches(expected.codes, first.code)))
+        return missed();
       if (second === undefined) return waiting;
       return {
         state: 'met',

@@ -97,6 +97,11 @@ export function fails(...codes: readonly number[]): Step {
   return expect(failure(...codes));
 }
 
+/** The peer fails the connection with one of these codes, and no other: it was a close frame that is to be refused. */
+export function refuses(...codes: readonly number[]): Step {
+  return expect({ kind: 'fail', codes, strictly: true });
+}
+
 /** The peer answers a close frame, with one of these codes, and the connection ends. */
 export function closes(...codes: readonly number[]): Step {
   return expect({ kind: 'close', codes });

@@ -5,6 +5,7 @@
  * with 1000. It connects to that URL, sends whole messages back until the connection ends, however it ends, and asks again.
  */
 import type { Buffer } from 'node:buffer';
+import { setMaxListeners } from 'node:events';
 import { UsageError } from '../errors.js';
 import { HeadParser, plainResponse, type RequestHead } from '../handshake/index.js';
 import { escapeText } from '../text.js';
@@ -88,6 +89,7 @@ class ClientRun {
 
   constructor(options: TestClientsOptions, tasks: readonly Task[]) {
     const { ca, cert, key, passphrase, minVersion, host = '127.0.0.1', serverName = host } = options;
+    setMaxListeners(0, this.#ended.signal);
     this.#options = options;
     this.#tasks = tasks;
     this.#results = new Array(tasks.length);

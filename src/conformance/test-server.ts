@@ -1,4 +1,5 @@
 /** Tests a server: connects to it, once for each case. */
+import { setMaxListeners } from 'node:events';
 import { UsageError } from '../errors.js';
 import { escapeText } from '../text.js';
 import type { Case, CaseResult, ExchangeCase } from './case.js';
@@ -65,7 +66,9 @@ class ServerRun {
 
   constructor(options: TestServerOptions) {
     this.#options = options;
-    this.#signal = options.signal ?? new AbortController().signal;
+    // One of our own: as many listen to it as cases run at once.
+    this.#signal = AbortSignal.any(options.signal === undefined ? [] : [options.signal]);
+    setMaxListeners(0, this.#signal);
     this.#url = parseUrl(options.url);
     const isSecure = this.#url.protocol === 'wss:';
     const { ca, cert, key, passphrase, minVersion } = options;

@@ -1,6 +1,6 @@
 import * as assert from 'uvu/assert';
-import type { CaseResult, GroupName } from '../../src/conformance/case.js';
-import { testClients, testServer } from '../../src/conformance/index.js';
+import type { Case, CaseResult, GroupName } from '../../src/conformance/case.js';
+import { allCases, testClients, testServer } from '../../src/conformance/index.js';
 import { suite } from '../support/suite.js';
 import {
   type DeflateFault,
@@ -12,21 +12,24 @@ import {
 } from './faulty-peer.js';
 
 /** Short: a case that fails because nothing comes waits for all of it. */
-const timeout = 1_500;
+const brief = 600;
 
-async function runServer(faults: Faults, groups: readonly GroupName[]): Promise<readonly CaseResult[]> {
+/** How the cases are chosen: all of some groups, or those that are given. */
+type Choice = { readonly groups: readonly GroupName[] } | { readonly cases: readonly Case[] };
+
+async function runServer(faults: Faults, choice: Choice, timeout: number = brief): Promise<readonly CaseResult[]> {
   const server = await startFaultyServer(faults);
   try {
-    return await testServer({ url: server.url, groups, timeout, parallel: 12 });
+    return await testServer({ url: server.url, ...choice, timeout, parallel: 12 });
   } finally {
     server.close();
   }
 }
 
-async function runClient(faults: Faults, groups: readonly GroupName[]): Promise<readonly CaseResult[]> {
+async function runClient(faults: Faults, choice: Choice, timeout: number = brief): Promise<readonly CaseResult[]> {
   let drivers: Promise<unknown> = Promise.resolve();
   const results = await testClients({
-    groups,
+    ...choice,
     timeout,
     onListening: (next) => {
       drivers = Promise.all(Array.from({ length: 12 }, () => driveFaultyClient(next, faults)));
@@ -61,7 +64,7 @@ for (const [name, run] of [
   sound(
     `passes every case as ${name}`,
     async () => {
-      const results = await run({}, all);
+      const results = await run({}, { groups: all }, 20_000);
       assert.equal(
         results
           .filter(({ verdict }) => verdict === 'failed' || verdict === 'broken' || verdict === 'weak')
@@ -70,7 +73,7 @@ for (const [name, run] of [
       );
       assert.ok(ids(results, 'passed').length > 700, `${ids(results, 'passed').length} passed`);
     },
-    { deadline: 120_000 },
+    { deadline: 240_000 },
   );
 }
 
@@ -83,7 +86,7 @@ const frameFaults: Readonly<Record<FrameFault | DeflateFault, readonly [GroupNam
   'takes-rsv3': ['framing', /framing\/rsv3-text$/],
   'passes-over-reserved-data-opcodes': ['framing', /opcode-3-reserved$/, /opcode-7-reserved$/],
   'passes-over-reserved-control-opcodes': ['framing', /opcode-11-reserved$/, /opcode-15-reserved$/],
-  'takes-length-of-2-63': ['framing', /framing\/.*2-63|framing\/.*huge|framing\/.*64/],
+  'takes-length-of-2-63': ['framing', /framing\/binary-2-63-plus-65536$/],
   'writes-long-lengths': ['framing', /framing\/text-5$|framing\/text-1$/],
   'reads-16-bit-length-signed': ['framing', /framing\/text-65535$/],
   'takes-long-control-frames': ['control', /control\/ping-126/],
@@ -91,7 +94,7 @@ const frameFaults: Readonly<Record<FrameFault | DeflateFault, readonly [GroupNam
   'answers-no-ping': ['control', /control\/ping-125$/],
   'answers-ping-empty': ['control', /control\/ping-125$/],
   'cuts-pong-payload': ['control', /control\/ping-125$/],
-  'takes-continuation-alone': ['fragmentation', /fragmentation\/.*continuation|fragmentation\/.*start/],
+  'takes-continuation-alone': ['fragmentation', /fragmentation\/stray-final$/],
   'takes-new-message-inside': ['fragmentation', /fragmentation\//],
   'answers-each-fragment': ['fragmentation', /fragmentation\/text-2-fragments$/],
   'loses-middle-fragments': ['fragmentation', /fragmentation\/text-3-fragments$/],
@@ -132,6 +135,27 @@ const frameFaults: Readonly<Record<FrameFault | DeflateFault, readonly [GroupNam
   'compresses-pongs': ['deflate', /deflate\/split-ping$/],
 };
 
+/** A client does not end the TCP connection first (RFC 6455 §7.1.1), and what it receives is not masked. */
+const ofServersAlone: ReadonlySet<string> = new Set([
+  'never-ends-after-failure',
+  'never-ends-after-close',
+  'forgets-mask-phase-between-chunks',
+]);
+
+/** Up to ten cases that must find a fault, and one in ten of their group, most of which must not. */
+function selection(group: GroupName, patterns: readonly RegExp[]): readonly Case[] {
+  const ofGroup = allCases().filter(
+    (one) => one.group === group && (one.kind === 'tls' || (one.sentBytes ?? 0) < 10_000),
+  );
+  const finders = patterns.flatMap((pattern) =>
+    allCases()
+      .filter(({ id }) => pattern.test(id))
+      .slice(0, 10),
+  );
+  const sample = ofGroup.filter((_, index) => index % 10 === 0);
+  return [...new Set([...finders, ...sample])];
+}
+
 const frames = suite('a fault in a peer is found by its case');
 
 function judge(fault: string, results: readonly CaseResult[], patterns: readonly RegExp[]): void {
@@ -157,8 +181,9 @@ for (const [fault, [group, ...patterns]] of Object.entries(frameFaults) as Array
     ['server', runServer],
     ['client', runClient],
   ] as const) {
-    frames(`${fault}, of a ${role}`, async () => judge(fault, await run({ frame: fault }, [group]), patterns), {
-      deadline: 120_000,
+    if (role === 'client' && ofServersAlone.has(fault)) continue;
+    frames(`${fault}, of a ${role}`, async () => {
+      judge(fault, await run({ frame: fault }, { cases: selection(group, patterns) }), patterns);
     });
   }
 }
@@ -228,7 +253,7 @@ for (const [name, [fault, pattern]] of Object.entries(ofServers)) {
     async () => {
       let found: string[];
       try {
-        found = ids(await runServer({ handshake: fault }, ['opening']), 'failed');
+        found = ids(await runServer({ handshake: fault }, { cases: selection('opening', [pattern]) }), 'failed');
       } catch (error) {
         // With some faults no ordinary connection can be had at all, and the run says so.
         assert.match((error as Error).message, /./);
@@ -248,7 +273,7 @@ for (const [name, [fault, pattern]] of Object.entries(ofClients)) {
   handshakes(
     `a client ${name}`,
     async () => {
-      const found = ids(await runClient({ handshake: fault }, ['opening']), 'failed');
+      const found = ids(await runClient({ handshake: fault }, { cases: selection('opening', [pattern]) }), 'failed');
       assert.ok(
         found.some((id) => pattern.test(id)),
         `${name}: ${found.join(', ')}`,

@@ -137,6 +137,12 @@ export const framingLengthCases: readonly Case[] = [
     ),
   ]),
   define(
+    'binary-2-63-plus-65536',
+    'refuses a binary message that announces 2^63 + 65536 bytes, though 65536 came',
+    { section, sentBytes: 65_536 },
+    () => [send(binary(Buffer.alloc(65_536), { announcedLength: 2n ** 63n + 65_536n })), fails(1002, 1009)],
+  ),
+  define(
     'continuation-2-63-plus-5',
     'refuses a continuation that announces 2^63 + 5 bytes: the first bit of a 64-bit length is 0',
     { section },

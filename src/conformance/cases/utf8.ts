@@ -15,6 +15,7 @@ import {
   hex,
   ping,
   pongOf,
+  refuses,
   send,
   sendOctets,
   text,
@@ -203,7 +204,7 @@ const reasons: readonly Case[] = [
     .map(({ name, title, bytes }) =>
       define(`reason-bad-${name}`, `fails on ${title} in the reason of a close frame`, must, () => [
         send(close(1000, hex(bytes))),
-        fails(1007, 1002),
+        refuses(1007, 1002),
       ]),
     ),
 ];
