@@ -41,6 +41,18 @@ function tlsOptions(credentials: RunnerCredentials): tls.SecureContextOptions & 
   return { ca, cert, key, passphrase, minVersion, maxVersion: 'TLSv1.3', ALPNProtocols: ['http/1.1'] };
 }
 
+/** Reading a certificate and its key costs as much as a TLS handshake: once for each run, and not for each case. */
+const contexts = new WeakMap<RunnerCredentials, tls.SecureContext>();
+
+function contextOf(credentials: RunnerCredentials): tls.SecureContext {
+  let context = contexts.get(credentials);
+  if (context === undefined) {
+    context = tls.createSecureContext(tlsOptions(credentials));
+    contexts.set(credentials, context);
+  }
+  return context;
+}
+
 /** Connects. Rejects with what Node says when that fails, or with the reason of the signal. */
 export function openLink(address: ServerAddress, signal: AbortSignal): Promise<Link> {
   const { host, port, credentials } = address;
@@ -68,7 +80,8 @@ export function openLink(address: ServerAddress, signal: AbortSignal): Promise<L
     tcp.once('connect', () => {
       if (credentials === undefined) return done();
       socket = tls.connect({
-        ...tlsOptions(credentials),
+        secureContext: contextOf(credentials),
+        ALPNProtocols: tlsOptions(credentials).ALPNProtocols,
         socket: tcp,
         host: address.serverName,
         ...(net.isIP(address.serverName) === 0 ? { servername: address.serverName } : {}),
