@@ -2,7 +2,14 @@
  * The frames of a trace, field by field (RFC 6455 §5.2), lawful or not. Keeps the bytes of one row, never a payload.
  */
 import { StringDecoder } from 'node:string_decoder';
-import { closeCodeName, type FrameHeader, opcodeName, opcodes, parseFrameHeader } from '../frame/index.js';
+import {
+  closeCodeName,
+  type FrameHeader,
+  isControlOpcode,
+  opcodeName,
+  opcodes,
+  parseFrameHeader,
+} from '../frame/index.js';
 import { visible } from './terminal.js';
 import {
   ascii,
@@ -36,6 +43,8 @@ export class FrameReader implements Reader {
   #rowLength = 0;
   /** Text, binary or `undefined`: the type of the message that the next continuation belongs to. */
   #messageType: number | undefined;
+  /** Whether RSV1 said so of the message that the frame belongs to: its payload is no text then. */
+  #isCompressed = false;
   /** Decodes the text of a message across its fragments, so that a split code point shows where it is complete. */
   #text: StringDecoder = new StringDecoder('utf8');
   #reason: StringDecoder = new StringDecoder('utf8');
@@ -85,12 +94,14 @@ export class FrameReader implements Reader {
     const isContinuation = opcode === opcodes.continuation;
     if (opcode === opcodes.text || opcode === opcodes.binary) {
       this.#messageType = opcode;
+      this.#isCompressed = (header.rsv & 4) !== 0;
       this.#text = new StringDecoder('utf8');
     }
     const whose = isContinuation && this.#messageType !== undefined ? ` of ${opcodeName(this.#messageType)}` : '';
+    const how = this.#isPacked(header) ? ', compressed' : '';
     this.#sheet.block(
       offset,
-      `${opcodeName(opcode)}${whose}${fin ? '' : ', unfinished'}, ${bytesCount(header.length)}`,
+      `${opcodeName(opcode)}${whose}${fin ? '' : ', unfinished'}, ${bytesCount(header.length)}${how}`,
     );
     this.#writeHeader(header);
     this.#header = header;
@@ -108,10 +119,7 @@ export class FrameReader implements Reader {
     const end = isControl ? 'FIN' : 'FIN: the message ends with this frame';
     this.#write(bytes.subarray(0, 1), `${fin ? 1 : 0}....... ${fin ? end : 'FIN is 0: more fragments follow'}`);
     const rsvBits = rsv.toString(2).padStart(3, '0');
-    this.#write(
-      bytes.subarray(0, 0),
-      `.${rsvBits}.... RSV1, RSV2, RSV3: ${rsv === 0 ? 'no extension' : 'an extension?'}`,
-    );
+    this.#write(bytes.subarray(0, 0), `.${rsvBits}.... RSV1, RSV2, RSV3: ${reservedMeaning(header)}`);
     this.#write(
       bytes.subarray(0, 0),
       `....${opcode.toString(2).padStart(4, '0')} opcode ${opcode}: ${opcodeName(opcode)}`,
@@ -126,6 +134,11 @@ export class FrameReader implements Reader {
     const keyStart = maskingKeyOffset ?? headerSize;
     if (lengthForm !== 7) this.#write(bytes.subarray(2, keyStart), `length ${length}`);
     if (masked) this.#write(bytes.subarray(keyStart, headerSize), 'masking key');
+  }
+
+  /** Whether the payload is compressed; it is shown as it is on the wire. */
+  #isPacked({ opcode }: FrameHeader): boolean {
+    return this.#isCompressed && !isControlOpcode(opcode);
   }
 
   #writeCaption(header: FrameHeader): void {
@@ -189,13 +202,23 @@ export class FrameReader implements Reader {
       return `${code} ${closeCodeName(code)}`;
     }
     const type = opcode === opcodes.continuation ? this.#messageType : opcode;
-    if (type !== opcodes.text) return ascii(data);
+    if (type !== opcodes.text || this.#isPacked(this.#header!)) return ascii(data);
     return visible(this.#text.write(Buffer.from(data)) + (isLast && fin ? this.#text.end() : ''));
   }
 
   #endFrame(): void {
     const { opcode, fin } = this.#header!;
-    if (fin && opcode < opcodes.close) this.#messageType = undefined;
+    if (fin && opcode < opcodes.close) {
+      this.#messageType = undefined;
+      this.#isCompressed = false;
+    }
     this.#header = undefined;
   }
+}
+
+/** RFC 7692 §6: RSV1 of the first frame marks a compressed message; nothing else has a meaning. */
+function reservedMeaning({ rsv, opcode }: FrameHeader): string {
+  if (rsv === 0) return 'no extension';
+  const beginsMessage = opcode === opcodes.text || opcode === opcodes.binary;
+  return rsv === 4 && beginsMessage ? 'the message is compressed' : 'an extension?';
 }

@@ -150,6 +150,7 @@ export class Connection extends EventEmitter<ConnectionEvents> {
   #pumping = false;
   #turnBytes = 0;
   #turnOver = false;
+  #inflatedBytes = 0;
   #ended = false;
   #discarding = false;
   #deliveryScheduled = false;
@@ -316,6 +317,7 @@ export class Connection extends EventEmitter<ConnectionEvents> {
     const run = this.#lastStream.then(() =>
       sendFragments(source, options.binary, {
         begin: () => this.#beginStream(),
+        longest: this.#core.canCompress ? longestAtOnce : Number.POSITIVE_INFINITY,
         fragment: (data, isText, isFirst, isLast) => this.#sendFragment(data, isText, isFirst, isLast),
         drained: () => this.#drained(),
         onClose: (reject) => {
@@ -399,10 +401,12 @@ export class Connection extends EventEmitter<ConnectionEvents> {
     this.#compressing = undefined;
     if (compressing === undefined) return;
     this.#deferredBytes -= this.#core.frameSize(compressing.data.length);
+    // After a violation the close frame is all that may be sent (RFC 6455 §7.1.7).
+    if (!this.#canSend) return this.#forgetDeferred();
     for (let next: Deferred | (() => void) | undefined = compressing; next !== undefined; next = this.#takeDeferred()) {
-      // A stream that has not begun is cut off, and with it what waits behind it.
-      if (typeof next === 'function') return next();
-      this.#sendPayload(next.data, next.isText, undefined);
+      // A stream that has not begun is woken, and finds that it cannot; what waits behind it can.
+      if (typeof next === 'function') next();
+      else this.#sendPayload(next.data, next.isText, undefined);
     }
   }
 
@@ -426,7 +430,11 @@ export class Connection extends EventEmitter<ConnectionEvents> {
     if (!this.#canSend) throw this.#closedError('the message was not sent whole');
     const size = this.#core.frameSize(data.length);
     if (!this.#mayBuffer(size)) throw this.#closedError('the message was not sent whole');
-    if (isFirst) this.#compressesStream = data.length >= this.#threshold;
+    if (isFirst) {
+      // A long chunk comes in pieces of that length.
+      const from = Math.min(this.#threshold, longestAtOnce);
+      this.#compressesStream = this.#core.canCompress && data.length >= from;
+    }
     const isCompressed = this.#compressesStream;
     const payload = isCompressed ? this.#core.compressFragment(data, isFirst, isLast) : data;
     const target = this.#outbox.reserve(this.#core.frameSize(payload.length));
@@ -589,17 +597,7 @@ export class Connection extends EventEmitter<ConnectionEvents> {
   #onData(chunk: Buffer): void {
     this.#options.trace?.(this.id, 'in', chunk);
     this.#heard = true;
-    this.#turnBytes += chunk.length;
-    if (this.#turnBytes >= turnBudget && !this.#turnOver) {
-      // One busy connection starves nobody: the rest of its input waits for the next turn.
-      this.#turnOver = true;
-      this.#stopReading();
-      setImmediate(() => {
-        this.#turnOver = false;
-        this.#turnBytes = 0;
-        this.#pump();
-      });
-    }
+    this.#spend(chunk.length);
     if (this.#rest === undefined) {
       this.#rest = chunk;
       this.#restOffset = 0;
@@ -609,6 +607,25 @@ export class Connection extends EventEmitter<ConnectionEvents> {
       this.#restOffset = 0;
     }
     this.#pump();
+  }
+
+  /** Charges this turn with input, and ends it for this connection when it has had enough. */
+  #spend(bytes: number): void {
+    this.#turnBytes += bytes;
+    if (this.#turnBytes < turnBudget || this.#turnOver) return;
+    // One busy connection starves nobody: the rest of its input waits for the next turn.
+    this.#turnOver = true;
+    this.#stopReading();
+    setImmediate(() => {
+      this.#turnOver = false;
+      this.#turnBytes = 0;
+      this.#pump();
+    });
+  }
+
+  /** Whether what came in this turn has inflated to more than one turn is for: few bytes may be much work. */
+  get #hasInflatedMuch(): boolean {
+    return this.#core.inflatedBytes - this.#inflatedBytes >= turnBudget;
   }
 
   /** Whether there is room for a message that comes now. */
@@ -632,11 +649,16 @@ export class Connection extends EventEmitter<ConnectionEvents> {
       this.#core.resume();
       const rest = this.#rest ?? noBytes;
       this.#restOffset += this.#core.receive(rest, this.#restOffset);
-      if (this.#restOffset < rest.length) continue;
-      this.#rest = undefined;
-      this.#restOffset = 0;
+      if (this.#restOffset >= rest.length) {
+        this.#rest = undefined;
+        this.#restOffset = 0;
+      }
+      if (this.#hasInflatedMuch) break;
     }
     this.#pumping = false;
+    const { inflatedBytes } = this.#core;
+    if (inflatedBytes > this.#inflatedBytes) this.#spend(inflatedBytes - this.#inflatedBytes);
+    this.#inflatedBytes = inflatedBytes;
     // A full record is seldom the last of what arrived at once: what it is answered with leaves with what comes next.
     if (lastRecordWasFull) this.#outbox.releaseLater();
     else this.#outbox.release();
@@ -719,7 +741,7 @@ export class Connection extends EventEmitter<ConnectionEvents> {
         }
       }
     }
-    if (!this.#wantsMessages) this.#core.pause();
+    if (!this.#wantsMessages || this.#hasInflatedMuch) this.#core.pause();
   }
 
   #onChunk(buffer: Buffer, start: number, end: number, isText: boolean, isLast: boolean): void {
@@ -731,13 +753,13 @@ export class Connection extends EventEmitter<ConnectionEvents> {
       return;
     }
     this.#queue.pushChunk(buffer, start, end, isText, isLast);
-    if (!this.#wantsMessages) this.#core.pause();
+    if (!this.#wantsMessages || this.#hasInflatedMuch) this.#core.pause();
   }
 
   #onPing(buffer: Buffer, start: number, end: number): void {
     if (this.#canSend) {
       // RFC 6455 §5.5.3: when pongs cannot leave, only the latest ping is answered.
-      if (this.bufferedBytes > this.#options.highWaterMark)
+      if (this.#outbox.bufferedBytes > this.#options.highWaterMark)
         this.#pendingPong = Buffer.from(buffer.subarray(start, end));
       else this.#control('writePong', buffer.subarray(start, end));
     }
@@ -998,7 +1020,14 @@ export class Connection extends EventEmitter<ConnectionEvents> {
     this.#pongTimer = undefined;
     if (!this.#canSend) return;
     // Who does not read cannot hear the answer: a connection paused by its user is not dead.
-    if (this.#heard || this.#rest !== undefined || this.#core.isInflating || !this.#wantsMessages) return;
+    if (
+      this.#heard ||
+      this.#rest !== undefined ||
+      this.#core.isInflating ||
+      this.#core.hasInflated ||
+      !this.#wantsMessages
+    )
+      return;
     // Nor is a slow reader that has not come to the ping yet, as long as it takes what was sent before.
     if (this.#outbox.bufferedBytes > 0 && this.#outbox.writtenBytes > before) return this.#awaitLife();
     this.#cut(`the peer has been silent for ${this.#options.pongDeadline} ms after a ping`);

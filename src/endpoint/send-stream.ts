@@ -10,6 +10,8 @@ export type MessageSource = AsyncIterable<Chunk> | Iterable<Chunk> | Uint8Array;
 export interface FragmentSink {
   /** Resolves when the messages before it are on their way; rejects if the connection takes no message. From here on other messages wait behind this one. */
   begin(): Promise<void>;
+  /** The most bytes of a fragment; a longer chunk is sent as several. */
+  readonly longest: number;
   /** Sends one fragment; returns `false` when the next had better wait. Throws if the connection takes no more. */
   fragment(data: Uint8Array, isText: boolean, isFirst: boolean, isLast: boolean): boolean;
   drained(): Promise<void>;
@@ -55,9 +57,13 @@ export async function sendFragments(
       } else bytes = chunk;
       // Empty fragments say nothing, and a peer may count them against us.
       if (bytes.length === 0) continue;
-      const more = sink.fragment(bytes, isText, isFirst, false);
-      isFirst = false;
-      if (!more) await sink.drained();
+      for (let start = 0; start < bytes.length; start += sink.longest) {
+        // Others get their turn between the pieces of a long chunk.
+        if (start > 0) await new Promise((resolve) => setImmediate(resolve));
+        const more = sink.fragment(bytes.subarray(start, start + sink.longest), isText, isFirst, false);
+        isFirst = false;
+        if (!more) await sink.drained();
+      }
     }
     sink.fragment(carried === '' ? nothing : Buffer.from(carried), isText ?? true, isFirst, true);
   } catch (error) {

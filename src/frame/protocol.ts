@@ -88,6 +88,11 @@ export class Protocol {
     return this.#receiver.hasInflated;
   }
 
+  /** All bytes that have come out of compressed messages: the work they made, which `receivedBytes` does not show. */
+  get inflatedBytes(): number {
+    return this.#receiver.inflatedBytes;
+  }
+
   /**
    * Whether messages are handed over as chunks while they arrive, instead of whole. Default `false`. A change takes
    * effect at the next message. Nothing of a streamed message is held here, and `maxMessageBytes` does not apply to it;

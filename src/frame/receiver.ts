@@ -60,6 +60,8 @@ export class Receiver implements FrameSink {
   /** The compressed message that has come whole, and was not handed over yet: where it ended, and how it came out. */
   #pending: { readonly isText: boolean; readonly isStreamed: boolean; readonly offset: number } | undefined;
   #inflated: Inflated | undefined;
+  /** All bytes that have come out of compressed messages. */
+  inflatedBytes = 0;
   /** The message that is being handed over, as long as nobody took it. */
   #message: Buffer | undefined;
   #messageStart = 0;
@@ -178,6 +180,7 @@ export class Receiver implements FrameSink {
     this.#pending = undefined;
     this.#inflated = undefined;
     if (typeof inflated === 'string') return this.#failInflating(inflated, offset);
+    this.inflatedBytes += inflated.length;
     if (isText && !this.#isInflatedText(inflated, offset)) return false;
     if (isStreamed) this.#handler.chunk(inflated, 0, inflated.length, isText, true);
     else this.#deliver(inflated, 0, inflated.length, isText, true);

@@ -165,6 +165,20 @@ frames('shows text escaped, with a split code point where it is complete', () =>
   assert.ok(lines.some((line) => line.endsWith('  9c 93 0a e2 80 ae        ✓␊\\u202e')));
 });
 
+frames('names a compressed message, and shows its payload as it is on the wire (RFC 7692 §6)', () => {
+  const lines = traceFrames([['in', Buffer.from('4103f248cd 8900 8004c9c90700 810161'.replaceAll(' ', ''), 'hex')]]);
+  assert.is(lines[0], `← in #1, byte ${response.length}: text, unfinished, 3 bytes, compressed`);
+  assert.ok(lines.some((line) => line.includes('.100.... RSV1, RSV2, RSV3: the message is compressed')));
+  assert.ok(
+    lines.some((line) => /^ {2}f2 48 cd {2,}·H·$/.test(line)),
+    lines.join('\n'),
+  );
+  const blocks = lines.filter((line) => line.startsWith('←'));
+  assert.match(blocks[1]!, /: ping, 0 bytes$/);
+  assert.match(blocks[2]!, /: continuation of text, 4 bytes, compressed$/);
+  assert.match(blocks[3]!, /: text, 1 byte$/);
+});
+
 frames('shows unlawful frames as they are: reserved bits, opcode, a length over 2^53', () => {
   const lines = traceFrames([['in', Buffer.from('f37fffffffffffffffff', 'hex')]]);
   assert.is(lines[0], `← in #1, byte ${response.length}: reserved (0x3), 18 446 744 073 709 551 615 bytes`);
