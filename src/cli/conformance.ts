@@ -67,7 +67,7 @@ export const conformanceClient: Command = {
   name: 'conformance client',
   summary: 'tests a WebSocket client that echoes, case by case',
   flags: [
-    'port',
+    'listen',
     'host',
     'servername',
     'ca',
@@ -82,7 +82,6 @@ export const conformanceClient: Command = {
   required: [],
   withoutEffect: ['trace', 'parallel'],
   flagHelp: {
-    port: 'port to listen on (default: a free one)',
     servername: 'the host in the URLs that are handed out (default: --host)',
     wait: 'gives up when no client has come for so long (default 60)',
   },
@@ -99,7 +98,7 @@ ${notes}`,
         ...credentials,
         ...options,
         host: settings.host?.[settings.host.length - 1],
-        port: settings.port,
+        port: settings.listen,
         serverName: settings.servername,
         patience: settings.wait === undefined ? undefined : settings.wait * 1000,
         onListening: (url) => {

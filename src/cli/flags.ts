@@ -8,6 +8,7 @@
 /** The values of the flags of one run; a flag that was not given is `undefined`. */
 export interface Settings {
   readonly port?: number;
+  readonly listen?: number;
   readonly host?: readonly string[];
   readonly ca?: string;
   readonly cert?: string;
@@ -80,6 +81,12 @@ export const flags: Readonly<Record<FlagName, Flag>> = {
   port: {
     metavar: 'N',
     help: 'port to listen on; 0 takes a free one',
+    expects: 'a port, 0 to 65535',
+    read: readPort,
+  },
+  listen: {
+    metavar: 'PORT',
+    help: 'port to listen on for the clients under test (default: a free one)',
     expects: 'a port, 0 to 65535',
     read: readPort,
   },
