@@ -42,8 +42,14 @@ export function summaryText(run: Run, isVerbose: boolean, paint: Paint): string 
   const verdict = summary.isGood ? paint.green('conforms') : paint.red('DOES NOT CONFORM');
   return [
     table(results, paint),
-    ...skips(results),
-    ...details(results, isVerbose ? ['weak', 'noted', 'failed', 'broken'] : ['failed', 'broken'], paint),
+    ...together(results, 'skipped'),
+    ...together(results, 'broken'),
+    ...details(
+      results,
+      isVerbose ? ['weak', 'noted', 'failed'] : ['failed'],
+      isVerbose ? results.length : mostShown,
+      paint,
+    ),
     '',
     `${verdict}${isStrict ? ' (strict)' : ''}: ${summary.total} runs of cases, ${counts.join(', ')}, in ${seconds} s`,
     '',
@@ -72,8 +78,8 @@ function table(results: readonly CaseResult[], paint: Paint): string {
   return lines.join('\n');
 }
 
-/** What was skipped and why, a line for each group and reason. */
-function skips(results: readonly CaseResult[]): string[] {
+/** What was not tried and why, a line for each group and reason. */
+function together(results: readonly CaseResult[], wanted: 'skipped' | 'broken'): string[] {
   const counts = new Map<string, number>();
   for (const {
     verdict,
@@ -81,18 +87,24 @@ function skips(results: readonly CaseResult[]): string[] {
     case: { group },
   } of results) {
     const key = `${group}: ${reason}`;
-    if (verdict === 'skipped') counts.set(key, (counts.get(key) ?? 0) + 1);
+    if (verdict === wanted) counts.set(key, (counts.get(key) ?? 0) + 1);
   }
   if (counts.size === 0) return [];
-  return ['', ...[...counts].flatMap(([key, count]) => wrap(`skipped ${count} of ${key}`, columns))];
+  return ['', ...[...counts].flatMap(([key, count]) => wrap(`${wanted} ${count} of ${key}`, columns))];
 }
 
-function details(results: readonly CaseResult[], wanted: readonly Verdict[], paint: Paint): string[] {
-  return results
-    .filter(({ verdict }) => wanted.includes(verdict))
+/** How many failures are told one by one: who has more of them reads a report. */
+const mostShown = 50;
+
+function details(results: readonly CaseResult[], wanted: readonly Verdict[], most: number, paint: Paint): string[] {
+  const chosen = results.filter(({ verdict }) => wanted.includes(verdict));
+  const more = chosen.length - most;
+  const rest = more > 0 ? ['', `and ${more} more: --verbose shows them, and so do the reports`] : [];
+  const lines = chosen
+    .slice(0, most)
     .flatMap(({ case: { id, title, section, severity }, target, verdict, reason, chunking }) => {
       const how = chunking === 'whole' ? ` (${target})` : ` (${target}, ${chunking})`;
-      const colour = verdict === 'failed' || verdict === 'broken' ? paint.red : paint.yellow;
+      const colour = verdict === 'failed' ? paint.red : paint.yellow;
       return [
         '',
         `${colour(verdict.toUpperCase())} ${paint.bold(id)}${how}`,
@@ -100,4 +112,5 @@ function details(results: readonly CaseResult[], wanted: readonly Verdict[], pai
         ...wrap(reason, columns - 4).map((line) => `    ${line}`),
       ];
     });
+  return [...lines, ...rest];
 }
