@@ -182,7 +182,7 @@ export interface ExchangeCase extends CaseBase {
 /** A case about the TLS handshake, which no bytes on a single connection can tell. Run by `tls-cases`. */
 export interface TlsCase extends CaseBase {
   readonly kind: 'tls';
-  /** The name of its procedure. */
+  /** The name of its procedure, with what it is run for behind it: `client-certificate expired TLSv1.3`. */
   readonly procedure: string;
 }
 

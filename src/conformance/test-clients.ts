@@ -292,7 +292,12 @@ class ClientRun {
             failed,
             link: ({ socket }: Link) => secure?.(socket as Parameters<typeof secure>[0]),
           };
-          const listening = await listenForClients({ host: this.#host, port: 0 }, this.#credentials, handlers, changes);
+          const listening = await listenForClients(
+            { host: this.#host, port: 0 },
+            changes === undefined ? undefined : this.#credentials,
+            handlers,
+            changes,
+          );
           listeners.push(listening);
           return { port: listening.port, url: this.#url(`/case/${testCase.id}`, listening.port) };
         },

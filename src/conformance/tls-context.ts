@@ -72,8 +72,11 @@ export interface TlsClientContext extends TlsContextBase {
   readonly target: 'client';
   /** Where the runner listens, as in its URLs: a name, or an address without brackets. */
   readonly host: string;
-  /** Opens a TLS listener; its options are the good ones (ca, cert, key, requestCert, rejectUnauthorized), changed by `options`. */
-  readonly listen: (options: TlsOptions, handlers: ExtraListenerHandlers) => Promise<ExtraListener>;
+  /**
+   * Opens a TLS listener; its options are the good ones (ca, cert, key, requestCert, rejectUnauthorized), changed by `options`.
+   * `undefined`: TCP alone, for a case that speaks TLS itself, or does not.
+   */
+  readonly listen: (options: TlsOptions | undefined, handlers: ExtraListenerHandlers) => Promise<ExtraListener>;
   /**
    * Hands a URL to the client under test, which is waiting for one; once for each case. A case that ends without it costs the
    * client nothing. That the client has seen the outcome cannot be told: wait for what its connection does.

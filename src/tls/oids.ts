@@ -53,9 +53,12 @@ export const purposeOids = {
   clientAuth: '1.3.6.1.5.5.7.3.2',
 } as const;
 
-/** Signature algorithms that `pki` uses (RFC 5758 §3.2, RFC 4055 §5, RFC 8410 §3). */
+/** Signature algorithms that `pki` uses (RFC 5758 §3.2, RFC 4055 §5, RFC 8410 §3); the weak ones (RFC 3279 §2.2) in forgeries only. */
 export const signatureOids = {
   ecdsaWithSha256: '1.2.840.10045.4.3.2',
+  ecdsaWithSha1: '1.2.840.10045.4.1',
   sha256WithRsaEncryption: '1.2.840.113549.1.1.11',
+  sha1WithRsaEncryption: '1.2.840.113549.1.1.5',
+  md5WithRsaEncryption: '1.2.840.113549.1.1.4',
   ed25519: '1.3.101.112',
 } as const;

@@ -18,9 +18,16 @@ export interface CertificateFields {
   readonly extensions: readonly Buffer[];
 }
 
-/** Returns the DER of a certificate with these fields, signed by `signer`: a P-256, RSA or Ed25519 private key. */
-export function writeCertificate(fields: CertificateFields, signer: KeyObject): Buffer {
-  const { algorithm, digest } = signatureAlgorithm(signer);
+/** What a signature is made of; the older two are for certificates that must be refused. */
+export type Digest = 'sha256' | 'sha1' | 'md5';
+
+/**
+ * Returns the DER of a certificate with these fields, signed by `signer`: an EC, RSA or Ed25519 private key.
+ *
+ * @param weakDigest for EC and RSA; default SHA-256. There is no MD5 with EC.
+ */
+export function writeCertificate(fields: CertificateFields, signer: KeyObject, weakDigest: Digest = 'sha256'): Buffer {
+  const { algorithm, digest } = signatureAlgorithm(signer, weakDigest);
   const versioned = fields.extensions.length > 0;
   const toBeSigned = sequence(
     ...(versioned ? [contextConstructed(0, integer(2))] : []),
@@ -44,17 +51,22 @@ function publicKeyInfo(publicKey: KeyObject): Buffer {
   return publicKey.export({ type: 'spki', format: 'der' });
 }
 
-function signatureAlgorithm(signer: KeyObject): { algorithm: Buffer; digest: string | null } {
+function signatureAlgorithm(signer: KeyObject, digest: Digest): { algorithm: Buffer; digest: string | null } {
   switch (signer.asymmetricKeyType) {
     case 'ec':
-      return { algorithm: sequence(objectIdentifier(signatureOids.ecdsaWithSha256)), digest: 'sha256' };
+      if (digest === 'md5') throw new Error('there is no ECDSA with MD5');
+      return { algorithm: sequence(objectIdentifier(ecdsaOids[digest])), digest };
     case 'rsa':
       // RFC 4055 §5: the parameters MUST be NULL.
-      return {
-        algorithm: sequence(objectIdentifier(signatureOids.sha256WithRsaEncryption), nullValue()),
-        digest: 'sha256',
-      };
+      return { algorithm: sequence(objectIdentifier(rsaOids[digest]), nullValue()), digest };
     default:
       return { algorithm: sequence(objectIdentifier(signatureOids.ed25519)), digest: null };
   }
 }
+
+const ecdsaOids = { sha256: signatureOids.ecdsaWithSha256, sha1: signatureOids.ecdsaWithSha1 };
+const rsaOids = {
+  sha256: signatureOids.sha256WithRsaEncryption,
+  sha1: signatureOids.sha1WithRsaEncryption,
+  md5: signatureOids.md5WithRsaEncryption,
+};
