@@ -11,6 +11,8 @@ import { limitsCases } from './cases/limits.js';
 import { maskingCases } from './cases/masking.js';
 import { openingClientCases } from './cases/opening-client.js';
 import { openingServerCases } from './cases/opening-server.js';
+import { tlsClientCases } from './cases/tls-client.js';
+import { tlsServerCases } from './cases/tls-server.js';
 import { utf8Cases } from './cases/utf8.js';
 
 /** The groups, in the order in which they are run and reported, with what they are about. */
@@ -43,5 +45,7 @@ export function allCases(): readonly Case[] {
     ...deliveryCases,
     ...deflateNegotiationCases,
     ...deflateCases,
+    ...tlsServerCases,
+    ...tlsClientCases,
   ];
 }

@@ -170,7 +170,9 @@ function judge(fault: string, results: readonly CaseResult[], patterns: readonly
   // A case that fails for whatever is wrong says nothing.
   const total = ids(results, 'passed', 'noted').length;
   const isInEveryFrame =
-    /wrong-masking|masks-wrongly|close-with|answers-no-close|never-ends-after-close|writes-long|sends-unasked/.test(fault);
+    /wrong-masking|masks-wrongly|close-with|answers-no-close|never-ends-after-close|writes-long|sends-unasked/.test(
+      fault,
+    );
   assert.ok(isInEveryFrame || total > 0, `${fault}: every case failed`);
 }
 

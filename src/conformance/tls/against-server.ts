@@ -11,16 +11,16 @@ import {
   openTcp,
   type Refused,
   requestOf,
+  type Secured,
   type SecureOptions,
   type ServerProcedure,
-  type Secured,
   type Silent,
   secure,
   spoken,
   tell,
 } from './link.js';
-import { RecordWatch } from './record-watch.js';
 import { firstRecord, rawProcedures } from './raw-server.js';
+import { RecordWatch } from './record-watch.js';
 import { weakest } from './weakest.js';
 
 /** `client-certificate NAME VERSION`; the name `none` shows none. */
@@ -131,7 +131,12 @@ const resume: ServerProcedure = async (context, diary, [version]) => {
   if (session === undefined) return conclude(context, diary, diary.noted('the server gives no session'), version);
   const secured = await secure(context, { ...spoken(version), session });
   if (secured.kind !== 'secured') {
-    return conclude(context, diary, diary.noted(`a connection that offers the session is refused ${secured.how}`), version);
+    return conclude(
+      context,
+      diary,
+      diary.noted(`a connection that offers the session is refused ${secured.how}`),
+      version,
+    );
   }
   const isReused = secured.socket.isSessionReused();
   const { verdict, reason } = await context.exchange(secured.socket);
@@ -167,7 +172,12 @@ const resumeAtOtherHost: ServerProcedure = async (context, diary, [version], sev
   if (secured.kind === 'secured') secured.socket.destroy();
   diary.note(`at "${context.otherHost}": ${isReused ? 'resumed' : 'not resumed'}`);
   if (severity === 'INFO') {
-    return conclude(context, diary, diary.noted(isReused ? 'the session is resumed' : 'the session is not resumed'), version);
+    return conclude(
+      context,
+      diary,
+      diary.noted(isReused ? 'the session is resumed' : 'the session is not resumed'),
+      version,
+    );
   }
   if (isReused) return diary.failed('a session of one host is resumed at another');
   return conclude(context, diary, diary.passed(), version);

@@ -108,7 +108,8 @@ class Maker {
   constructor(shop: Workshop) {
     this.#shop = shop;
     this.#chain = certificatesOf(shop.cert);
-    if (this.#chain[0] === undefined) throw new NotToBeHad('the runner has no certificate of its own: --cert and --key');
+    if (this.#chain[0] === undefined)
+      throw new NotToBeHad('the runner has no certificate of its own: --cert and --key');
     this.#own = certificateParts(this.#chain[0]);
   }
 
@@ -282,7 +283,12 @@ const makers: Readonly<Record<BadCertificate, (make: Maker) => Shown>> = {
       }),
     ),
   'below-version-1': (make) => {
-    const { chain, keys } = forge({ subject: commonNameOnly('Old CA'), signer: make.roomyAuthority, ...always, extensions: [] });
+    const { chain, keys } = forge({
+      subject: commonNameOnly('Old CA'),
+      signer: make.roomyAuthority,
+      ...always,
+      extensions: [],
+    });
     return make.leaf({ name: commonNameOnly('Old CA'), key: keys.privateKey, keyId: undefined, chain });
   },
   'path-too-long': (make) => {
@@ -301,7 +307,8 @@ const makers: Readonly<Record<BadCertificate, (make: Maker) => Shown>> = {
     return make.leaf(signer, make.named(signer, ...names, generalName.dns(`a.${constrained}`)));
   },
   'signed-with-md5': (make) => {
-    if (make.authority.key.asymmetricKeyType !== 'rsa') throw new NotToBeHad('MD5 is for RSA, and the CA has another key');
+    if (make.authority.key.asymmetricKeyType !== 'rsa')
+      throw new NotToBeHad('MD5 is for RSA, and the CA has another key');
     return make.leaf(make.authority, { digest: 'md5' });
   },
   'signed-with-sha1': (make) => {
@@ -324,7 +331,10 @@ const makers: Readonly<Record<BadCertificate, (make: Maker) => Shown>> = {
 
   // Of servers.
   'other-name': (make) =>
-    make.leaf(make.authority, make.named(make.authority, generalName.dns('other.example'), generalName.ip('192.0.2.1'))),
+    make.leaf(
+      make.authority,
+      make.named(make.authority, generalName.dns('other.example'), generalName.ip('192.0.2.1')),
+    ),
   'common-name-only': (make) =>
     make.leaf(make.authority, { ...make.named(make.authority), subject: commonNameOnly(make.host) }),
   'common-name-other-san': (make) =>
@@ -341,16 +351,32 @@ const makers: Readonly<Record<BadCertificate, (make: Maker) => Shown>> = {
   'name-cut-by-nul': (make) =>
     make.leaf(make.authority, make.named(make.authority, generalName.dns(`${make.host}\0.other.example`))),
   'name-as-suffix': (make) =>
-    make.leaf(make.authority, make.named(make.authority, generalName.dns(`x.${make.host}`), generalName.dns(`${make.host}.example`))),
+    make.leaf(
+      make.authority,
+      make.named(make.authority, generalName.dns(`x.${make.host}`), generalName.dns(`${make.host}.example`)),
+    ),
   'joined-names': (make) =>
-    make.leaf(make.authority, make.named(make.authority, generalName.dns(`other.example, DNS:${make.host}`), generalName.uri(`urn:x, DNS:${make.host}, IP Address:${make.host}`))),
+    make.leaf(
+      make.authority,
+      make.named(
+        make.authority,
+        generalName.dns(`other.example, DNS:${make.host}`),
+        generalName.uri(`urn:x, DNS:${make.host}, IP Address:${make.host}`),
+      ),
+    ),
   'partial-wildcard': (make) =>
     make.leaf(
       make.authority,
-      make.named(make.authority, ...[`${make.host[0]}*${make.host.slice(3)}`, `*${make.host.slice(1)}`].map(generalName.dns)),
+      make.named(
+        make.authority,
+        ...[`${make.host[0]}*${make.host.slice(3)}`, `*${make.host.slice(1)}`].map(generalName.dns),
+      ),
     ),
   'wildcard-inside': (make) =>
-    make.leaf(make.authority, make.named(make.authority, generalName.dns(make.host.replace(/[^.]+$/, '*').replace(/^\*$/, '*.*')))),
+    make.leaf(
+      make.authority,
+      make.named(make.authority, generalName.dns(make.host.replace(/[^.]+$/, '*').replace(/^\*$/, '*.*'))),
+    ),
   'bare-wildcard': (make) => make.leaf(make.authority, make.named(make.authority, generalName.dns('*'))),
 };
 

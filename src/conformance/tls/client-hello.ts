@@ -105,7 +105,8 @@ export function readServerAnswer(bytes: Buffer): ServerAnswer | undefined {
   for (let at = 0; at + 5 <= bytes.length; ) {
     const [type, major] = [bytes[at]!, bytes[at + 1]!];
     const length = bytes.readUInt16BE(at + 3);
-    if (major !== 3 || type < recordTypes.changeCipherSpec || type > recordTypes.applicationData) return { kind: 'other' };
+    if (major !== 3 || type < recordTypes.changeCipherSpec || type > recordTypes.applicationData)
+      return { kind: 'other' };
     if (at + 5 + length > bytes.length) break;
     const content = bytes.subarray(at + 5, at + 5 + length);
     at += 5 + length;
@@ -170,5 +171,9 @@ const alertNames: Readonly<Record<number, string>> = {
 /** `TLS 1.2`; `SSL 3.0`. */
 export function versionName(version: number): string {
   const minor = version - versionNumbers.tls10;
-  return version === versionNumbers.ssl3 ? 'SSL 3.0' : minor >= 0 && minor <= 3 ? `TLS 1.${minor}` : `0x${version.toString(16)}`;
+  return version === versionNumbers.ssl3
+    ? 'SSL 3.0'
+    : minor >= 0 && minor <= 3
+      ? `TLS 1.${minor}`
+      : `0x${version.toString(16)}`;
 }

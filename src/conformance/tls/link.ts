@@ -75,7 +75,8 @@ export function errorText(error: Error | undefined): string {
 export function openTcp({ host, port, signal }: TlsServerContext): Promise<net.Socket> {
   return new Promise((resolve, reject) => {
     const tcp = net.connect({ host, port, noDelay: true });
-    const fail = (error: Error): void => reject(new Unreachable(`cannot connect to ${host}:${port}: ${errorText(error)}`));
+    const fail = (error: Error): void =>
+      reject(new Unreachable(`cannot connect to ${host}:${port}: ${errorText(error)}`));
     tcp.once('error', fail);
     tcp.once('connect', () => {
       tcp.off('error', fail);
@@ -115,7 +116,10 @@ export type Refused = { readonly kind: 'refused'; readonly how: string };
 export type Silent = { readonly kind: 'silent'; readonly how: string };
 
 /** What the runner shows and speaks where a case wants nothing else. What the server shows is for other cases. */
-function goodOptions({ ca, cert, key, serverName }: TlsServerContext, sni: string | null | undefined): tls.ConnectionOptions {
+function goodOptions(
+  { ca, cert, key, serverName }: TlsServerContext,
+  sni: string | null | undefined,
+): tls.ConnectionOptions {
   const name = sni === undefined ? (net.isIP(serverName) === 0 ? serverName : null) : sni;
   return {
     ca,
@@ -132,7 +136,10 @@ function goodOptions({ ca, cert, key, serverName }: TlsServerContext, sni: strin
 const patience = ({ deadline }: TlsContext): number => deadline * 0.35;
 
 /** @throws Unreachable, and what `node:tls` says of options that it does not take */
-export async function secure(context: TlsServerContext, options: SecureOptions = {}): Promise<Secured | Refused | Silent> {
+export async function secure(
+  context: TlsServerContext,
+  options: SecureOptions = {},
+): Promise<Secured | Refused | Silent> {
   const { between, sni, ...changes } = options;
   const tcp = await openTcp(context);
   return new Promise((resolve, reject) => {
@@ -165,10 +172,7 @@ export async function secure(context: TlsServerContext, options: SecureOptions =
   });
 }
 
-export type Opened =
-  | { readonly kind: 'answered'; readonly status: number; readonly rest: Buffer }
-  | Refused
-  | Silent;
+export type Opened = { readonly kind: 'answered'; readonly status: number; readonly rest: Buffer } | Refused | Silent;
 
 /** The ordinary request of the run. */
 export function requestOf(context: TlsServerContext, host?: string): string {
@@ -188,7 +192,8 @@ export function ask(context: TlsServerContext, { socket, error }: Secured, reque
     };
     const onData = (bytes: Buffer): void => {
       const used = parser.push(bytes);
-      if (parser.error !== undefined) finish({ kind: 'refused', how: `with what is no HTTP: ${errorText(parser.error)}` });
+      if (parser.error !== undefined)
+        finish({ kind: 'refused', how: `with what is no HTTP: ${errorText(parser.error)}` });
       else if (parser.head !== undefined) {
         finish({ kind: 'answered', status: parser.head.status, rest: bytes.subarray(Number(used)) });
       }
@@ -254,7 +259,7 @@ export async function goodConnection(
 type Version = 'TLSv1.2' | 'TLSv1.3';
 
 /** Options to speak this version alone; `undefined`: any. */
-export const spoken = (version: string | undefined): SecureOptions =>
+export const spoken = (version: string | undefined): { minVersion?: Version; maxVersion?: Version } =>
   version === undefined ? {} : { minVersion: version as Version, maxVersion: version as Version };
 
 /** Concludes a case whose own part went well: a good connection must still be possible, in the same version if one is given. */

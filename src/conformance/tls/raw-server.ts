@@ -12,8 +12,8 @@ import {
   record,
   recordTypes,
   type ServerAnswer,
-  versionName,
   versionNumbers as v,
+  versionName,
 } from './client-hello.js';
 import { conclude, type Diary, type RawAnswer, type ServerProcedure, sendRaw } from './link.js';
 
@@ -56,7 +56,11 @@ const takenHellos: Readonly<Record<string, (context: TlsServerContext) => readon
     record(
       recordTypes.handshake,
       helloFor(context, {
-        suites: [...Array.from({ length: 2000 }, (_, n) => 0xe000 + n), ...ordinarySuites.tls13, ...ordinarySuites.tls12],
+        suites: [
+          ...Array.from({ length: 2000 }, (_, n) => 0xe000 + n),
+          ...ordinarySuites.tls13,
+          ...ordinarySuites.tls12,
+        ],
       }),
     ),
   ],

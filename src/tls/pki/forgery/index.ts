@@ -70,11 +70,7 @@ export function forge({
 } {
   const pair = keys ?? generateKeyPair();
   const fields = { serial: randomSerial(), subject, notBefore, notAfter, publicKey: pair.publicKey, extensions };
-  const der = writeCertificate(
-    { ...fields, issuer: signer?.name ?? subject },
-    signer?.key ?? pair.privateKey,
-    digest,
-  );
+  const der = writeCertificate({ ...fields, issuer: signer?.name ?? subject }, signer?.key ?? pair.privateKey, digest);
   return { ...withKey([der, ...(signer?.chain ?? [])], pair.privateKey), keys: pair };
 }
 
