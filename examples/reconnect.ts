@@ -1,6 +1,7 @@
 /**
  * A client that stays connected: after each failure or loss it waits a random time below a bound that doubles (full
- * jitter), so that a thousand clients do not all come back in the same moment. It gives up where waiting cannot help.
+ * jitter), so that a thousand clients do not all come back in the same moment (RFC 6455 §7.2.3). It gives up where waiting
+ * cannot help.
  *
  *   node dist/examples/reconnect.js wss://localhost:8443
  */

@@ -180,7 +180,10 @@ class Silence {
   }
 }
 
-/** A connection that both ends closed in peace is done; anything else is told. */
+/**
+ * A connection that both ends closed in peace is done; anything else is told. Deliberately: with the reason of the server,
+ * escaped, though RFC 6455 §5.5.1 keeps it from end users: who runs a command like this wants to know.
+ */
 function verdict(event: CloseEvent): ExitCode {
   const { code, error, order, wasClean } = event;
   const isOurs = order === 'sent-first' && error === undefined;

@@ -1,6 +1,6 @@
 /**
- * The server's half of the opening handshake (RFC 6455 §4.2) on a socket whose peer is verified: reads the request,
- * asks who decides, answers, and makes the connection. `Server` and `attach` both stand on it.
+ * The server's half of the opening handshake (RFC 6455 §4.2.2) on a socket whose TLS handshake is done and whose peer is
+ * verified: reads the request, asks who decides, answers, and makes the connection. `Server` and `attach` both stand on it.
  */
 import type { Duplex } from 'node:stream';
 import { HandshakeError, type MtlsWsError, PeerIdentityError, UsageError } from '../errors.js';
@@ -410,7 +410,7 @@ class Opening {
 }
 
 /**
- * Writes the last answer and closes. What the client still sends is dropped, so that it can read the answer before it
+ * Writes the last answer and closes (RFC 6455 §7.2.2). What the client still sends is dropped, so that it can read the answer before it
  * sees a reset; after `deadline` milliseconds it is cut.
  */
 export function endWith(socket: Duplex, bytes: Buffer, deadline: number): void {

@@ -66,6 +66,7 @@ export class AttachedServer extends EventEmitter<ServerEvents> {
   #upgrade(request: HttpRequest, socket: Duplex, head: Buffer): void {
     const target = request.url ?? '/';
     if (target.split('?', 1)[0] !== this.#path) {
+      // RFC 6455 §4.2.2: a service that is not there MUST be answered with an error, such as 404.
       // Nobody else listens: an upgrade that nobody answers would stay open for ever.
       if (this.#server.listenerCount('upgrade') === 1) {
         this.#refuse(socket, requestFault('path-not-found', 'there is no WebSocket at this path'));

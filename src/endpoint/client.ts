@@ -107,6 +107,8 @@ export async function connect(url: string | URL, options: ConnectOptions): Promi
     throw new UsageError('option-not-a-stream', 'socket must be a stream', { option: 'socket' });
   }
 
+  // Deliberately: RFC 6455 §4.1 lets one opening handshake per address go on at a time, against scripts of web pages that
+  // flood a host. Who calls this is the user's own program: it may open many at once, and bounds them itself.
   const attempt = new AbortController();
   const timer = setTimeout(() => {
     const where = escapeText(new URL(url).host);

@@ -253,7 +253,7 @@ export class Connection extends EventEmitter<ConnectionEvents> {
     return this.#canSend ? 'open' : 'closing';
   }
 
-  /** Whether data, pings and pongs may still be sent, and there is a socket to send them. */
+  /** Whether data, pings and pongs may still be sent (RFC 6455 §6.1), and there is a socket to send them. */
   get #canSend(): boolean {
     return this.#core.canSend && this.#outbox.isAlive;
   }
@@ -899,6 +899,7 @@ export class Connection extends EventEmitter<ConnectionEvents> {
     if (this.#socketClosed) this.#finish();
   }
 
+  /** RFC 6455 §7.2.1: a connection that is lost has failed, unless the closing handshake was done. */
   #onEnd(): void {
     this.#ended = true;
     this.#resumeReading();
@@ -946,6 +947,7 @@ export class Connection extends EventEmitter<ConnectionEvents> {
 
   #finish(): void {
     if (this.#event !== undefined) return;
+    // RFC 6455 §7.1.4, §7.1.5, §7.1.6: what was clean; the code and reason are those of the peer, 1006 without its close frame.
     const wasClean = this.#received !== undefined && this.#sent !== undefined && this.#error === undefined;
     const event: CloseEvent = {
       code: this.#received?.code ?? 1006,
@@ -998,6 +1000,7 @@ export class Connection extends EventEmitter<ConnectionEvents> {
     clearTimeout(this.#pongTimer);
   }
 
+  // Deliberately: RFC 6455 §7.3 wants no client to close without need; one whose peer is dead for `pongDeadline` is cut.
   #keepAlive(): void {
     // While one ping is being waited for, there is no second one to forget it over.
     if (!this.#canSend || this.#pongTimer !== undefined) return;

@@ -10,7 +10,7 @@ import { mask } from './masking.js';
 import { isControlOpcode } from './opcode.js';
 import type { Role } from './role.js';
 
-/** The data frame under way, and its message as far as its headers told. */
+/** The data frame under way, and its message as far as its headers told (RFC 6455 §6.2). */
 export interface DataFrame {
   /** Whether it is the last frame of its message. */
   readonly isFinal: boolean;
@@ -82,6 +82,7 @@ export class FrameDecoder {
       const start = position;
       const isFrameEnd = length - taken <= end - position;
       position = isFrameEnd ? position + length - taken : end;
+      // RFC 6455 §5.3, §6.2: a server MUST unmask what a client sends.
       if (this.#isUnmasking) mask(bytes, start, position, header.key, taken);
       if (isFrameEnd) header.next();
       else this.#taken = taken + position - start;

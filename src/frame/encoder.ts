@@ -9,7 +9,10 @@ import type { Role } from './role.js';
 /** Up to this many bytes a loop costs less than the call of a native copy or encoder (measured). */
 const loopUpTo = 24;
 
-/** Writes frames of one end: masked as a client, unmasked as a server, with the shortest form of the length. */
+/**
+ * Writes frames of one end: masked as a client, unmasked as a server (RFC 6455 §5.1, §6.1), with the shortest form of the
+ * length.
+ */
 export class FrameEncoder {
   readonly #maskBit: number;
 
@@ -86,7 +89,7 @@ export class FrameEncoder {
     return offset + size - length;
   }
 
-  /** Masks the payload if this is a client, with a fresh key that goes into the four bytes before it. */
+  /** Masks the payload if this is a client, with a fresh key that goes into the four bytes before it (RFC 6455 §5.3, §10.3). */
   #maskPayload(target: Buffer, start: number, end: number): number {
     if (this.#maskBit !== 0) {
       const key = nextMaskingKey();

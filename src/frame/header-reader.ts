@@ -143,7 +143,7 @@ export class HeaderReader {
     const opcode = byte & opcodeBits;
     const isFinal = (byte & finBit) !== 0;
     // RFC 6455 §5.2: reserved bits MUST be 0 unless an extension defines them.
-    // RFC 7692 §6: RSV1 MUST NOT be set in control frames, nor in fragments other than the first.
+    // RFC 7692 §6.1: RSV1 MUST NOT be set in control frames, nor in fragments other than the first.
     const beginsMessage = opcode === opcodes.text || opcode === opcodes.binary;
     const permitted = beginsMessage ? this.#permittedReservedBits : 0;
     if ((byte & reservedBits & ~permitted) !== 0) {

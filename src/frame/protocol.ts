@@ -22,7 +22,7 @@ export interface ProtocolOptions {
   readonly handler: ProtocolHandler;
   /** Default for each: `defaultFrameLimits`. */
   readonly limits?: Partial<FrameLimits>;
-  /** What was agreed on about compression (RFC 7692 §7.1). Default `undefined`: RSV1 is refused. */
+  /** What was agreed on about compression (RFC 7692 §7.1). Default `undefined`: RSV1 is refused (RFC 6455 §5.8). */
   readonly deflate?: DeflateOptions | undefined;
 }
 
@@ -304,7 +304,11 @@ export class Protocol {
     return this.#encoder.writeFrame(target, offset, finBit | opcode, data);
   }
 
-  /** RFC 6455 §5.5.1: nothing MUST be sent after a close frame. */
+  /**
+   * RFC 6455 §6.1: data is sent in the OPEN state only; §5.5.1: none after a close frame. Deliberately: no pong either, though
+   * RFC 6455 §5.5.2 asks for one until the peer's close frame has come. It would arrive behind our close frame, and what
+   * arrives there is not looked at (RFC 6455 §1.4).
+   */
   #mustSend(): void {
     if (!isSending(this.#state)) this.#refuseSending();
   }

@@ -1,4 +1,4 @@
-/** Frames → messages and control frames: everything that payloads can show is judged here. */
+/** Frames → messages and control frames (RFC 6455 §6.2): everything that payloads can show is judged here. */
 import { Buffer } from 'node:buffer';
 import type { LimitExceededError, PeerProtocolError } from '../errors.js';
 import { ClosePayloadReader, closeFrameOf } from './close-payload.js';
@@ -155,7 +155,7 @@ export class Receiver implements FrameSink {
       : copyOf(message, this.#messageStart, this.#messageEnd);
   }
 
-  /** A compressed message is held until it is whole; then it is inflated, and what comes out is judged. */
+  /** A compressed message is held until it is whole; then it is inflated, and what comes out is judged (RFC 7692 §6.2). */
   #compressed(bytes: Buffer, start: number, end: number, frame: DataFrame, isLast: boolean): boolean {
     const assembly = this.#assembly;
     const announcedBytes = frame.announcedBytes + inflateTail.length;
@@ -219,7 +219,7 @@ export class Receiver implements FrameSink {
     this.#message = undefined;
   }
 
-  /** RFC 6455 §8.1: invalid UTF-8 in a text message MUST fail the connection; here as soon as the bad byte is there. */
+  /** RFC 6455 §5.6, §8.1: invalid UTF-8 in a text message MUST fail the connection; here as soon as the bad byte is there. */
   #isText(bytes: Buffer, start: number, end: number, isLast: boolean): boolean {
     const bad = this.#text.check(bytes, start, end);
     if (bad >= 0) {

@@ -92,10 +92,12 @@ function parseUrl(input: string | URL): URL {
   if (/[\u0000-\u001f\u007f]/.test(text)) throw urlError(`${shown(text)} has a control character`);
   let url: URL;
   try {
+    // RFC 6455 §11.1.2: URL writes the host in ASCII, and escapes what may not stand in path and query.
     url = new URL(text);
   } catch {
     throw urlError(`${shown(text)} is no URL: it has the form wss://HOST[:PORT]/PATH`);
   }
+  // RFC 6455 §10.6: TLS MUST be supported and SHOULD be used; here there is nothing else.
   if (url.protocol !== 'wss:') {
     throw urlError(`the scheme of ${shown(text)} is ${url.protocol.slice(0, -1)}, only wss can be had over mutual TLS`);
   }
@@ -141,6 +143,7 @@ function findFault(head: ResponseHead, request: SentRequest): HandshakeError | u
   if (connection === undefined || !listHas(connection, 'upgrade')) {
     return wrong('connection-wrong', 'Connection', connection, 'without Upgrade');
   }
+  // RFC 6455 §11.3.3: it MUST NOT come twice.
   const accepts = fields.getAll('Sec-WebSocket-Accept');
   const accept = fields.get('Sec-WebSocket-Accept');
   if (accept === undefined) return wrong('accept-missing', 'Sec-WebSocket-Accept', accept, '');
@@ -148,6 +151,7 @@ function findFault(head: ResponseHead, request: SentRequest): HandshakeError | u
   if (accept !== acceptFor(request.key)) {
     return wrong('accept-wrong', 'Sec-WebSocket-Accept', accept, 'not the answer to our key');
   }
+  // RFC 6455 §11.3.4: in a response it MUST NOT come twice.
   const protocols = fields.getAll('Sec-WebSocket-Protocol');
   if (protocols.length > 1 || (protocols.length === 1 && !request.protocols.includes(protocols[0]!))) {
     return wrong('protocol-not-offered', 'Sec-WebSocket-Protocol', protocols.join(', '), 'not one that was offered');

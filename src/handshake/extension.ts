@@ -1,4 +1,4 @@
-/** The grammar of `Sec-WebSocket-Extensions` (RFC 6455 §9.1). */
+/** The grammar of `Sec-WebSocket-Extensions` (RFC 6455 §4.3, §9.1). */
 import { isToken, Scanner } from './grammar.js';
 
 /** One extension with its parameters, as it was offered or accepted. */

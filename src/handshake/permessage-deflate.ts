@@ -78,7 +78,7 @@ function readParameters({ parameters }: ExtensionOffer, isOffer: boolean): State
   };
   const seen = new Set<string>();
   for (const [name, value] of parameters) {
-    // RFC 7692 §7.1: a parameter that is unknown, comes twice or has a value it may not have makes all of it invalid.
+    // RFC 7692 §7: a parameter that is unknown, comes twice or has a value it may not have makes all of it invalid.
     if (seen.has(name)) return `${shown(name)} comes twice`;
     seen.add(name);
     const bits = value !== undefined && windowBits.test(value) ? Number(value) : undefined;
@@ -95,8 +95,8 @@ function readParameters({ parameters }: ExtensionOffer, isOffer: boolean): State
 
 /**
  * A server's answer: the first of the offers that it can keep with its policy, and the value of
- * `Sec-WebSocket-Extensions` that accepts it. `undefined`: none, and messages go uncompressed. An offer that is not
- * lawful is passed over (RFC 7692 §7.1).
+ * `Sec-WebSocket-Extensions` that accepts it (RFC 6455 §9). `undefined`: none, and messages go uncompressed. An offer that
+ * is not lawful is passed over (RFC 7692 §7).
  *
  * @throws UsageError `deflate-policy-invalid`.
  */
@@ -169,7 +169,7 @@ export function offerDeflate(policies: readonly DeflatePolicy[]): string {
 
 /**
  * A client's judgement of what the server accepted. Returns the fault if that is not an answer to one of the offers:
- * the connection then fails (RFC 7692 §5.1, §7.1).
+ * the connection then fails (RFC 7692 §5, §7).
  *
  * @param value of the response's `Sec-WebSocket-Extensions`, for the error.
  */

@@ -49,7 +49,7 @@ export function dial(options: DialOptions): Promise<{ socket: tls.TLSSocket; pee
       secureContext: credentials.clientContext,
       ALPNProtocols: [...alpnProtocols],
       ...(options.socket === undefined ? { host, port } : { socket: options.socket }),
-      // A server name is never an address, and has no trailing dot (RFC 6066 §3).
+      // RFC 6455 §4.1: a client MUST send the server name. It is never an address, and has no trailing dot (RFC 6066 §3).
       servername: wanted?.kind === 'name' ? wanted.host : '',
       rejectUnauthorized: true,
       // No session is ever offered: a resumed one would skip the check of names (M9).

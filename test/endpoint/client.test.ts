@@ -96,6 +96,24 @@ for (const [what, answer, code] of faults) {
   });
 }
 
+opening('sends nothing behind its request until it is answered', async () => {
+  const { url, peers, close } = await rawServer(() => undefined);
+  try {
+    const attempt = connect(url, { ...clientCredentials(), pingInterval: 10 });
+    await until(() => peers.length === 1);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    // The peer has taken the request; what is there now came behind it.
+    assert.is(peers[0]!.received.length, 0);
+    peers[0]!.socket.end(switching('wrong'));
+    await attempt.then(
+      () => assert.unreachable(),
+      (error) => assert.is(error.code, 'accept-wrong'),
+    );
+  } finally {
+    await close();
+  }
+});
+
 opening('passes over 1xx before the 101, and takes frames from its packet (T19)', async () => {
   const { url, close } = await rawServer((accept) =>
     Buffer.concat([

@@ -58,6 +58,27 @@ sending('sends exactly the bytes of a view (T13)', async () => {
   });
 });
 
+sending('sends what memory held at the call, whatever is written there later (RFC 6455 §10.3)', async () => {
+  for (const perMessageDeflate of [false, true]) {
+    const options = { perMessageDeflate, maxMessageBytes: 200_000 };
+    await withPair({ server: options, client: options }, async ({ near, far }) => {
+      const memory = Buffer.alloc(100_000, 'before');
+      const whole = Buffer.from(memory);
+      const received = far[Symbol.asyncIterator]();
+      near.send(memory);
+      near.send(memory.subarray(0, 5));
+      near.send(memory.subarray(0, 600));
+      near.ping(memory.subarray(0, 10));
+      const pinged = once(far, 'ping');
+      memory.fill('after!');
+      for (const length of [100_000, 5, 600]) {
+        assert.equal((await received.next()).value, whole.subarray(0, length), `${length} bytes`);
+      }
+      assert.equal((await pinged)[0], whole.subarray(0, 10));
+    });
+  }
+});
+
 sending('writes all that is sent in one turn at once', async () => {
   const writes: number[] = [];
   await withPair(
@@ -650,6 +671,44 @@ closing('answers a close without body by one without body', async () => {
     assert.is(event.code, 1005);
     assert.ok(event.wasClean);
   });
+});
+
+closing('ends the TCP connection as a server at once when both close frames went by', async () => {
+  for (const starts of ['server', 'client'] as const) {
+    await withRawPeer({ closeDeadline: 60_000 }, async ({ far, peer }) => {
+      if (starts === 'server') void far.close(1000);
+      else peer.write(masked(8, Buffer.from('03e8', 'hex')));
+      assert.equal(await peer.read(4), Buffer.from('880203e8', 'hex'));
+      if (starts === 'server') peer.write(masked(8, Buffer.from('03e8', 'hex')));
+      // It does not wait for our end, which comes after its own.
+      assert.is((await peer.readAll()).length, 0);
+      assert.is(peer.error, undefined);
+      assert.ok((await far.closed).wasClean);
+    });
+  }
+});
+
+closing('waits as a client for the server to end the TCP connection, and cuts it at the deadline', async () => {
+  for (const serverEnds of [true, false]) {
+    const { url, peers, close } = await rawServer((accept) => switching(accept));
+    try {
+      const near = await connect(url, { ...clientCredentials(), closeDeadline: serverEnds ? 60_000 : 200 });
+      const peer = peers[0]!;
+      peer.write(Buffer.from('880203e8', 'hex'));
+      assert.is((await peer.read(8)).length, 8);
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      if (serverEnds) {
+        assert.not(peer.ended);
+        assert.is(near.readyState, 'closing');
+        peer.socket.end();
+      }
+      const event = await near.closed;
+      assert.is(event.code, 1000);
+      assert.ok(event.wasClean);
+    } finally {
+      await close();
+    }
+  }
 });
 
 closing('is clean when the peer resets the connection after both close frames', async () => {

@@ -78,6 +78,7 @@ requests('take a URL object, and a path that needs escapes', () => {
   assert.match(sent({ url: 'wss://a' }), /^GET \/ HTTP/);
   assert.match(sent({ url: 'wss://a?b' }), /^GET \/\?b HTTP/);
   assert.match(sent({ url: 'wss://a/b c/\u00fc' }), /^GET \/b%20c\/%C3%BC HTTP/);
+  assert.match(sent({ url: 'wss://a/b%23c?d%23' }), /^GET \/b%23c\?d%23 HTTP/);
 });
 
 requests('pass our own server', () => {
