@@ -99,7 +99,7 @@ interface Deferred {
   readonly isText: boolean;
 }
 
-/** The agreement on compression, as one of the ends sees it. */
+/** The agreement on compression, as one of the ends sees it (RFC 7692 §5, §7.2.2). */
 function deflateOptions(agreed: DeflateParameters, role: Role, level: number | undefined): DeflateOptions {
   const server = { takesOver: !agreed.serverNoContextTakeover, bits: agreed.serverMaxWindowBits };
   const client = { takesOver: !agreed.clientNoContextTakeover, bits: agreed.clientMaxWindowBits };
@@ -247,7 +247,7 @@ export class Connection extends EventEmitter<ConnectionEvents> {
     this.#startKeepalive();
   }
 
-  /** `open` from the 101 on, `closing` after the first close frame or fault, `closed` when the socket is gone. */
+  /** `open` from the 101 on, `closing` after the first close frame (RFC 6455 §7.1.3) or fault, `closed` when the socket is gone. */
   get readyState(): ReadyState {
     if (this.#event !== undefined) return 'closed';
     return this.#canSend ? 'open' : 'closing';
@@ -266,7 +266,8 @@ export class Connection extends EventEmitter<ConnectionEvents> {
   // ---------------------------------------------------------------- sending
 
   /**
-   * Sends one message: a string as text, bytes as binary (RFC 6455 §5.6). The data is copied before the call returns.
+   * Sends one message: a string as text, bytes as binary (RFC 6455 §5.6). The data is copied before the call returns, and
+   * what becomes of it afterwards changes nothing (RFC 6455 §10.3).
    * All that is sent in one turn of the event loop leaves in one socket write.
    *
    * Returns `true` if more may be sent at once; `false` if the buffer is over its high-water mark (wait for `drain`) or if
@@ -864,8 +865,9 @@ export class Connection extends EventEmitter<ConnectionEvents> {
     this.#cause = error.message;
     if (this.#sent === undefined) this.#sendClose(error.closeCode, '');
     this.#discarding = true;
-    // RFC 6455 §7.1.7: the socket is ended, and what still comes is dropped until the peer has seen why.
+    // RFC 6455 §7.1.7, §10.7: with the close frame out the socket is ended, and what still comes is dropped until the peer has seen why.
     this.#endSocket();
+    // Deliberately: RFC 6455 §7.1.7 asks a server to log the problem; a library tells its caller, who may.
     this.#guard(() => this.emit('violation', error));
   }
 

@@ -49,7 +49,7 @@ const deflateOptionNames: Readonly<Record<keyof PerMessageDeflateOptions, true>>
 export interface ConnectionOptions {
   /**
    * Whether and how messages are compressed (RFC 7692), if the other end does it too. Default `false`, deliberately: the
-   * length of what is compressed tells about its content. Do not compress secrets together with what others choose.
+   * length of what is compressed tells about its content (RFC 7692 §8). Do not compress secrets together with what others choose.
    */
   perMessageDeflate?: boolean | PerMessageDeflateOptions;
   /**

@@ -1,5 +1,5 @@
 /**
- * Reads frame headers in any chunking and refuses each at the first byte that shows a fault (RFC 6455 §5.2). Everything
+ * Reads frame headers in any chunking and refuses each at the first byte that shows a fault (RFC 6455 §5.2, §10.7). Everything
  * that headers alone can show is judged here: the bits, the order of fragments, and the announced lengths.
  *
  * When one byte shows several faults, the one that is judged first counts: reserved bits, opcode, fragmentation; then
@@ -36,7 +36,7 @@ export class HeaderReader {
 
   // Of the message to which the last data frame belongs.
   isText = false;
-  /** Whether its payload is compressed (RFC 7692 §6). */
+  /** Whether its payload is compressed: RSV1 of its first frame says so (RFC 7692 §6). */
   isCompressed = false;
   /** Whether the message is handed over in pieces, and not held. */
   isStreamed = false;

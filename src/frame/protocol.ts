@@ -305,7 +305,7 @@ export class Protocol {
   }
 
   /**
-   * RFC 6455 §6.1: data is sent in the OPEN state only; §5.5.1: none after a close frame. Deliberately: no pong either, though
+   * RFC 6455 §6.1: data is sent in the OPEN state only. RFC 6455 §5.5.1: none after a close frame. Deliberately: no pong either, though
    * RFC 6455 §5.5.2 asks for one until the peer's close frame has come. It would arrive behind our close frame, and what
    * arrives there is not looked at (RFC 6455 §1.4).
    */

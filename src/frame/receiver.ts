@@ -201,7 +201,10 @@ export class Receiver implements FrameSink {
     return this.#fail(limitFault(code, text, maximum, maximum + 1));
   }
 
-  /** RFC 6455 §8.1, for a text whose bytes have no place of their own in the stream: `offset` is where its message ended. */
+  /**
+   * RFC 6455 §8.1, RFC 7692 §6.1: once inflated, a text is UTF-8 again. Its bytes have no place of their own in the stream:
+   * `offset` is where its message ended.
+   */
   #isInflatedText(inflated: Buffer, offset: number): boolean {
     const bad = this.#text.check(inflated, 0, inflated.length);
     if (bad < 0 && this.#text.isComplete) return true;

@@ -159,7 +159,10 @@ function findFault(head: ResponseHead, request: SentRequest): HandshakeError | u
   return undefined;
 }
 
-/** RFC 6455 §4.1: an extension that was not offered MUST fail the connection. */
+/**
+ * RFC 6455 §4.1: an extension that was not offered MUST fail the connection; so must one beside permessage-deflate, which
+ * could disturb it (RFC 7692 §5). RFC 6455 §9.1: what is not accepted is not used. RFC 6455 §11.3.2: the field comes once.
+ */
 function examineExtensions(
   { fields }: ResponseHead,
   request: SentRequest,

@@ -29,6 +29,7 @@ const extensionName = 'permessage-deflate';
 /** RFC 7692 §7.1.2: a decimal from 8 to 15, without leading zeros. */
 const windowBits = /^(?:[89]|1[0-5])$/;
 
+/** The default: RFC 7692 §7.3 recommends 1,024 bytes or more. */
 const largestWindowBits = 15;
 
 const smallestWindowBits = 8;

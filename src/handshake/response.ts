@@ -65,7 +65,7 @@ export function headerLines(headers: HeaderInput | undefined, reserved: Readonly
 }
 
 /**
- * Returns the 101 (RFC 6455 §4.2.2).
+ * Returns the 101 (RFC 6455 §4.2.2), each field once (RFC 6455 §11.3.2).
  *
  * @param options `key`: of the request; `protocol`: the agreed subprotocol, if any; `extensions`: what
  *   `negotiateDeflate` answers, if anything

@@ -1,4 +1,7 @@
-/** What a server demands of an opening handshake (RFC 6455 §4.2.1), each rule with its own code and status. */
+/**
+ * What a server demands of an opening handshake (RFC 6455 §4.2.1), each rule with its own code and status. No input is trusted
+ * (RFC 6455 §10.1, §10.7).
+ */
 import type { HandshakeError } from '../errors.js';
 import { type HandshakeFaultCode, requestFault, shown } from './errors.js';
 import { type ExtensionOffer, parseExtensions } from './extension.js';
