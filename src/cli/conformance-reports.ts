@@ -1,8 +1,9 @@
 /**
  * The reports of `mtls-ws conformance …`, written to the files that were asked for.
  */
-import { writeFileSync } from 'node:fs';
-import type { Run } from '../conformance/index.js';
+import { accessSync, constants, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { type Run, renderHtml, renderJson, renderJunit } from '../conformance/index.js';
 import { escapeText } from '../text.js';
 import { exitCodes, Fault, usageFault } from './fault.js';
 import type { Settings } from './flags.js';
@@ -13,13 +14,24 @@ const reportFlags = ['report-json', 'report-junit', 'report-html'] as const;
 type ReportFlag = (typeof reportFlags)[number];
 
 /** What makes the text of a report. */
-const renderers: Readonly<Partial<Record<ReportFlag, (run: Run) => string>>> = {};
+const renderers: Readonly<Record<ReportFlag, (run: Run) => string>> = {
+  'report-json': renderJson,
+  'report-junit': renderJunit,
+  'report-html': renderHtml,
+};
 
-/** @throws Fault (exit code 2) when a report was asked for that there is none of, before anything is run */
+/** @throws Fault (exit code 2) when a report cannot be written where it is wanted: before anything is run, not minutes later */
 export function checkReports(settings: Settings): void {
   for (const flag of reportFlags) {
-    if (settings[flag] !== undefined && renderers[flag] === undefined) {
-      throw usageFault(`--${flag} is not available`, 'leave it out');
+    const file = settings[flag];
+    if (file === undefined) continue;
+    try {
+      accessSync(dirname(file), constants.W_OK);
+    } catch (error) {
+      throw usageFault(
+        `--${flag} ${escapeText(file)} cannot be written: ${reasonOf(error)}`,
+        'name a file in a directory that is there',
+      );
     }
   }
 }
@@ -30,7 +42,7 @@ export function writeReports(settings: Settings, run: Run): void {
     const file = settings[flag];
     if (file === undefined) continue;
     try {
-      writeFileSync(file, renderers[flag]!(run));
+      writeFileSync(file, renderers[flag](run));
     } catch (error) {
       throw new Fault(exitCodes.usage, `--${flag} ${escapeText(file)} cannot be written: ${reasonOf(error)}`);
     }

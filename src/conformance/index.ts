@@ -14,6 +14,9 @@ export type {
 export { allCases, groups } from './catalogue.js';
 export { type Chunking, chunkingName } from './chunking.js';
 export type { RunOptions } from './options.js';
+export { renderHtml } from './report/html.js';
+export { renderJson } from './report/json.js';
+export { renderJunit } from './report/junit.js';
 export type { Run } from './report/run.js';
 export { type Summary, summarize, verdicts } from './results.js';
 export { type TestClientsOptions, testClients } from './test-clients.js';
