@@ -94,6 +94,12 @@ const table: ReadonlyArray<readonly [what: string, moves: readonly Move[], steps
   ],
   ['a pong', ['8a 02 68 69', closing, end], [send(ping('hi')), expect(pongOf('hi')), ...goodbye()], 'passed'],
   [
+    'a pong that comes once and is expected twice',
+    ['8a 02 68 69', 10_000],
+    [expect(pongOf('hi')), expect(pongOf('hi'))],
+    'failed: expected a pong of 2 bytes, "hi"; in 10000 ms came nothing',
+  ],
+  [
     'the pong of another ping only',
     ['8a 02 68 6f', 10_000],
     [expect(pongOf('hi'))],
@@ -272,6 +278,13 @@ exchange('gives up a long send when the peer closes meanwhile', () => {
   // The first write of the send does not leave.
   play.drain = () => {};
   assert.is(play.switch().receiveHex('88 02 03 f1').told, 'goes on');
+  assert.match(play.pass(10_000).told, /came only a close frame with 1009 message too big$/);
+});
+
+exchange('gives up a short send when the peer ends meanwhile', () => {
+  const play = new Play(caseWith([send(text('a'), text('b')), fails(1002)]), 'server');
+  play.drain = () => {};
+  assert.is(play.switch().receiveHex('88 02 03 ea').told, 'goes on');
   assert.is(play.end().told, 'passed');
 });
 
