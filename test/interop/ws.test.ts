@@ -4,8 +4,10 @@ import { symlinkSync } from 'node:fs';
 import * as https from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import { connect, createServer, type PerMessageDeflateOptions } from 'mtls-ws';
 import * as assert from 'uvu/assert';
 import { files, start, temporaryDirectory } from '../cli/program.js';
+import { clientCredentials, serverCredentials } from '../support/ends.js';
 import { root } from '../support/readme.js';
 import { expectEcho, expectLines, expectRefusal } from './echo.js';
 import { interopSuite, longBytes, longText, requireFromBench } from './tools.js';
@@ -15,6 +17,7 @@ interface WebSocket extends EventEmitter {
   send(data: string | Buffer, options?: { binary?: boolean; fin?: boolean }): void;
   ping(data: string): void;
   close(code: number, reason: string): void;
+  readonly extensions: string;
 }
 
 interface Ws {
@@ -108,6 +111,89 @@ ws('goes through conformance cases as a client, and as a server', ['ws'], async 
   } finally {
     host.closeAllConnections();
     await new Promise((resolve) => host.close(resolve));
+  }
+});
+
+/** Each parameter of permessage-deflate, under the names that both packages use for it. */
+const deflateParameters: readonly PerMessageDeflateOptions[] = [
+  {},
+  { serverNoContextTakeover: true },
+  { clientNoContextTakeover: true },
+  { serverNoContextTakeover: true, clientNoContextTakeover: true },
+  { serverMaxWindowBits: 9 },
+  { clientMaxWindowBits: 9 },
+  { serverMaxWindowBits: 10, clientMaxWindowBits: 12, serverNoContextTakeover: true },
+];
+
+/** Messages of every way of sending: short, at once, in another thread, and what does not shrink. */
+const compressible: readonly string[] = [
+  ...['short', 'the same again, '.repeat(100), 'the same again, '.repeat(100)],
+  ...[longText, longText.slice(0, 40_000), '', 'x'.repeat(2_000_000)],
+];
+
+ws('compresses with our server, with every parameter', ['ws'], async () => {
+  const WebSocket = requireFromBench('ws') as Ws;
+  for (const parameters of deflateParameters) {
+    const server = createServer({ ...serverCredentials(), perMessageDeflate: parameters });
+    server.on('connection', async (connection) => {
+      for await (const data of connection) connection.send(data);
+    });
+    const { port } = await server.listen({ port: 0 });
+    try {
+      const { ca, cert, key } = clientCredentials();
+      const offer = { ca, cert, key, perMessageDeflate: { ...parameters, threshold: 100 } };
+      const socket = new WebSocket(`wss://localhost:${port}`, offer);
+      await once(socket, 'open');
+      assert.match(socket.extensions, /^permessage-deflate/, JSON.stringify(parameters));
+      for (const message of compressible) {
+        const echoed = once(socket, 'message');
+        socket.send(message);
+        assert.ok(String((await echoed)[0]) === message);
+      }
+      // Fragments, which ws compresses as one stream.
+      const echoed = once(socket, 'message');
+      for (let start = 0; start < longBytes.length; start += 7_001) {
+        const end = start + 7_001;
+        socket.send(longBytes.subarray(start, end), { binary: true, fin: end >= longBytes.length });
+      }
+      assert.ok(((await echoed)[0] as Buffer).equals(longBytes));
+      const closed = once(socket, 'close');
+      socket.close(1000, 'done');
+      assert.is((await closed)[0], 1000);
+    } finally {
+      await server.close({ deadline: 0 });
+    }
+  }
+});
+
+ws('compresses with our client, with every parameter', ['ws'], async () => {
+  const { WebSocketServer } = requireFromBench('ws') as Ws;
+  for (const parameters of deflateParameters) {
+    const host = https.createServer({ ...serverCredentials(), requestCert: true });
+    const peer = new WebSocketServer({ server: host, perMessageDeflate: { ...parameters, threshold: 100 } });
+    peer.on('connection', (socket: WebSocket) => {
+      socket.on('message', (data: Buffer, binary: boolean) => socket.send(data, { binary }));
+    });
+    await once(host.listen(0, '127.0.0.1'), 'listening');
+    try {
+      const url = `wss://localhost:${(host.address() as AddressInfo).port}`;
+      const connection = await connect(url, {
+        ...clientCredentials(),
+        perMessageDeflate: { ...parameters, threshold: 100 },
+      });
+      assert.match(connection.extensions, /^permessage-deflate/, JSON.stringify(parameters));
+      const messages = connection[Symbol.asyncIterator]();
+      for (const message of compressible) {
+        connection.send(message);
+        assert.ok((await messages.next()).value === message);
+      }
+      await connection.sendMessage([longText, 'and ', '', longText]);
+      assert.ok((await messages.next()).value === `${longText}and ${longText}`);
+      assert.is((await connection.close()).wasClean, true);
+    } finally {
+      host.closeAllConnections();
+      await new Promise((resolve) => host.close(resolve));
+    }
   }
 });
 
