@@ -4,6 +4,7 @@ import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { measureCodec } from './codec.js';
+import { measureCompression } from './compression.js';
 import { measureEcho } from './echo.js';
 import { measureHandshakes } from './handshake.js';
 import { describeMachine, describeVersions } from './machine.js';
@@ -12,7 +13,7 @@ import { type Report, reportFormat } from './report.js';
 import { fullSettings, quickSettings } from './settings.js';
 import { formatReport } from './table.js';
 
-const benchmarks = ['codec', 'echo', 'handshake'] as const;
+const benchmarks = ['codec', 'compression', 'echo', 'handshake'] as const;
 type Benchmark = (typeof benchmarks)[number];
 
 const help = `Usage: npm run bench -- [options]
@@ -20,7 +21,7 @@ const help = `Usage: npm run bench -- [options]
 Measures mtls-ws over mutual TLS 1.3, side by side with plain node:tls (the
 limit) and ws. A full run takes about three minutes and wants a quiet machine.
 
-  --only NAME   runs one benchmark: codec, echo or handshake
+  --only NAME   runs one benchmark: codec, compression, echo or handshake
   --quick       takes less than 30 seconds; too coarse to tell differences
   --json FILE   writes the figures there; default bench/results/latest.json for
                 a whole run, and none for a --quick or --only one
@@ -48,6 +49,7 @@ async function main({ only, quick, json }: Arguments): Promise<void> {
     versions: describeVersions(),
     settings,
     ...(wants('codec') ? { codec: await measureCodec(settings, progress) } : {}),
+    ...(wants('compression') ? { compression: await measureCompression(settings, progress) } : {}),
     ...(wants('echo') ? { echo: await measureEcho(settings, progress) } : {}),
     ...(wants('handshake') ? { handshake: await measureHandshakes(settings, progress) } : {}),
   };

@@ -26,6 +26,15 @@ export interface WsModule {
     on(event: 'message', listener: (data: Buffer) => void): void;
     write(bytes: Buffer): void;
   };
+  readonly PerMessageDeflate: new (options: {
+    threshold: number;
+    isServer: boolean;
+    zlibDeflateOptions: object;
+  }) => {
+    accept(offers: object[]): void;
+    compress(data: Buffer, fin: boolean, done: (error: Error | null, data: Buffer) => void): void;
+    decompress(data: Buffer, fin: boolean, done: (error: Error | null, data: Buffer) => void): void;
+  };
 }
 
 export interface WsSocket {

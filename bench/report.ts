@@ -1,5 +1,6 @@
 /** Everything that one run found, in the form in which it is written as JSON. */
 import type { CodecResult } from './codec.js';
+import type { CompressionResult } from './compression.js';
 import type { EchoResult } from './echo.js';
 import type { HandshakeResult } from './handshake.js';
 import type { Machine, Versions } from './machine.js';
@@ -15,8 +16,9 @@ export interface Report {
   readonly machine: Machine;
   readonly versions: Versions;
   readonly settings: Settings;
-  /** `undefined` when it was not asked for; so too the next two. */
+  /** `undefined` when it was not asked for; so too the next three. */
   readonly codec?: CodecResult[];
+  readonly compression?: CompressionResult[];
   readonly echo?: EchoResult[];
   readonly handshake?: HandshakeResult[];
 }

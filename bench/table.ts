@@ -1,6 +1,7 @@
 /** The figures as text, at most 80 columns wide. */
 import { type Subject, subjects } from './channel.js';
 import type { CodecResult, Operation } from './codec.js';
+import type { CompressionResult } from './compression.js';
 import { type EchoResult, type Load, loads } from './echo.js';
 import { concurrencies, type HandshakeResult } from './handshake.js';
 import type { Report } from './report.js';
@@ -50,6 +51,7 @@ export function formatReport(report: Report): string {
     `the same round, ~ a ratio on which the rounds do not agree.`,
   ];
   if (report.codec !== undefined) lines.push(...formatCodec(report.codec));
+  if (report.compression !== undefined) lines.push(...formatCompression(report.compression));
   if (report.echo !== undefined) lines.push(...formatEcho(report.echo));
   if (report.handshake !== undefined) lines.push(...formatHandshakes(report.handshake));
   return `${lines.join('\n')}\n`;
@@ -78,6 +80,27 @@ function formatCodec(results: readonly CodecResult[]): string[] {
       }),
     ]);
     lines.push('', `Codec: ${title}`, ...layOut([['', ...sizes.map(bytes)], ...rows]));
+  }
+  return lines;
+}
+
+function formatCompression(results: readonly CompressionResult[]): string[] {
+  const lines: string[] = [];
+  for (const operation of ['compress', 'inflate'] as const) {
+    const own = results.filter((result) => result.operation === operation);
+    const sizes = [...new Set(own.map(({ size }) => size))];
+    const rows = [...new Set(own.map(({ by }) => by))].map((by) => [
+      `  ${by}`,
+      ...sizes.map((size) => {
+        const { microseconds } = own.find((result) => result.by === by && result.size === size)!;
+        return digits(microseconds.median);
+      }),
+    ]);
+    lines.push(
+      '',
+      `Compression: ${operation}, CPU µs per message of JSON`,
+      ...layOut([['', ...sizes.map(bytes)], ...rows]),
+    );
   }
   return lines;
 }

@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import * as assert from 'uvu/assert';
 import { measureCodec } from '../../bench/codec.js';
+import { measureCompression } from '../../bench/compression.js';
 import { measureEcho } from '../../bench/echo.js';
 import { measureHandshakes } from '../../bench/handshake.js';
 import { describeMachine, describeVersions } from '../../bench/machine.js';
@@ -96,6 +97,7 @@ benchmarks('measure every subject that is installed, and report it in 80 columns
     versions: describeVersions(),
     settings: tiny,
     codec: await measureCodec(tiny, quiet),
+    compression: await measureCompression(tiny, quiet),
     echo: await measureEcho(tiny, quiet),
     handshake: await measureHandshakes(tiny, quiet),
   };
@@ -113,6 +115,7 @@ benchmarks('measure every subject that is installed, and report it in 80 columns
   assert.equal(JSON.parse(json), report);
   assert.ok(numbers.every((number) => Number.isFinite(number) && number >= 0));
   assert.ok(report.codec!.every(({ nanoseconds }) => nanoseconds.median > 0));
+  assert.is(report.compression!.length, 6 * (loadWs() === undefined ? 3 : 5));
   assert.ok(report.echo!.every(({ rate }) => rate.median > 0));
 
   const lines = formatReport(report).split('\n');
