@@ -33,7 +33,7 @@ const directory = mkdtempSync(join(tmpdir(), 'mtls-ws-peers-'));
 const file = (name) => join(directory, name);
 const started = [];
 
-const debianVersion = async (name) => (await run('dpkg-query', ['-W', '-f', '${Version}', name])).stdout.trim();
+const debianVersion = async (name) => (await run('dpkg-query', ['-W', '-f', '$' + '{Version}', name])).stdout.trim();
 const firstLineOf = async (program, ...args) => {
   const { stdout, stderr } = await run(program, args);
   return (stdout + stderr).split('\n', 1)[0];
