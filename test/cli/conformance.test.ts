@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as assert from 'uvu/assert';
 import { allCases } from '../../src/conformance/index.js';
@@ -72,6 +72,35 @@ conformance('tests this package, both ends', async () => {
   assert.match(stdout.toString(), /\nmasking \(client\) +\d/);
   assert.match(stdout.toString(), /\nconforms \(strict\): /);
   assert.is(code, 0);
+});
+
+conformance('writes the reports that are asked for', async () => {
+  const directory = temporaryDirectory();
+  const [json, junit, html] = ['r.json', 'r.xml', 'r.html'].map((name) => join(directory, name));
+  const reports = ['--report-json', json!, '--report-junit', junit!, '--report-html', html!];
+  const { code, stderr } = await run(['conformance', 'self', '--case', 'control/ping-125', ...reports]);
+  assert.is(code, 0, stderr);
+  const report = JSON.parse(readFileSync(json!, 'utf8'));
+  assert.equal([report.schema, report.run.target, report.summary.byVerdict.passed], [1, 'both', 2]);
+  assert.equal(report.run.options, { case: ['control/ping-125'] });
+  // The last frame of the peer: a close frame with 1000, from a server not masked.
+  assert.ok(report.results[0].events.some((event: { hex?: string }) => event.hex === '880203e8'));
+  assert.match(
+    readFileSync(junit!, 'utf8'),
+    /^<testsuites name="mtls-ws conformance" tests="2" failures="0" errors="0" /m,
+  );
+  assert.match(readFileSync(html!, 'utf8'), '<h1>Conforms</h1>');
+});
+
+conformance('refuses a report that cannot be written, before anything is run', async () => {
+  const file = join(temporaryDirectory(), 'missing', 'r.json');
+  const { code, stdout, stderr } = await run(['conformance', 'self', '--report-json', file]);
+  assert.match(
+    stderr,
+    /^mtls-ws conformance self: --report-json \S+ cannot be written: no such file; name a file in a dir/,
+  );
+  assert.is(stdout.length, 0);
+  assert.is(code, 2);
 });
 
 conformance('lists the cases', async () => {

@@ -26,7 +26,8 @@ export class Page {
   readonly #child: ChildProcess;
   readonly #profile: string;
   readonly #waiting = new Map<number, Waiting>();
-  readonly #loads: Array<() => void> = [];
+  readonly #loaded = new Set<string>();
+  readonly #loads = new Map<string, () => void>();
   #session: string | undefined;
   #last = 0;
   #input: Buffer[] = [];
@@ -54,13 +55,18 @@ export class Page {
     const { sessionId } = await page.send('Target.attachToTarget', { targetId, flatten: true });
     page.#session = sessionId as string;
     for (const domain of ['Page', 'Runtime', 'Log', 'Network']) await page.send(`${domain}.enable`);
+    await page.send('Page.setLifecycleEventsEnabled', { enabled: true });
     return page;
   }
 
+  /** Loads a URL anew, even if only its fragment is another one. */
   async navigate(url: string): Promise<void> {
-    const loaded = new Promise<void>((resolve) => this.#loads.push(resolve));
-    await this.send('Page.navigate', { url });
-    await loaded;
+    for (const next of ['about:blank', url]) {
+      const { loaderId } = await this.send('Page.navigate', { url: next });
+      if (!this.#loaded.has(loaderId as string)) {
+        await new Promise<void>((resolve) => this.#loads.set(loaderId as string, resolve));
+      }
+    }
   }
 
   /** Returns the value of an expression, awaited. */
@@ -103,11 +109,15 @@ export class Page {
       else waiting?.reject(new Error(error.message));
     }
     switch (method) {
-      case 'Page.loadEventFired':
-        this.#loads.shift()?.();
+      case 'Page.lifecycleEvent': {
+        const { name, loaderId } = params as { name: string; loaderId: string };
+        if (name !== 'load') break;
+        this.#loaded.add(loaderId);
+        this.#loads.get(loaderId)?.();
         break;
+      }
       case 'Network.requestWillBeSent':
-        this.requests.push((params['request'] as { url: string }).url);
+        if (params['documentURL'] !== 'about:blank') this.requests.push((params['request'] as { url: string }).url);
         break;
       case 'Runtime.exceptionThrown':
       case 'Runtime.consoleAPICalled':

@@ -1,4 +1,4 @@
-/** A run as JSON, for programs: all that was seen, one line for each result. The schema is told in docs/reports.md. */
+/** A run as JSON, for programs: all that was seen, one line for each result. The schema is told in docs/conformance-runner.md. */
 
 import type { CaseResult, WireEvent } from '../case.js';
 import { type Summary, summarize } from '../results.js';

@@ -162,8 +162,9 @@ function heading({ group, target }) {
 
 function row(result) {
   const how = [targets.size > 1 ? result.target : '', result.chunking === 'whole' ? '' : result.chunking].filter((part) => part !== '');
-  const element = h('details', { class: 'case ' + result.verdict, id: result.key, ontoggle: () => fill(element, result) },
-    h('summary', {},
+  const element = h('details', { class: 'case ' + result.verdict, ontoggle: () => fill(element, result) },
+    // What a link leads to takes the focus: browsers see to that themselves, if it is an element that can have it.
+    h('summary', { id: result.key },
       h('span', { class: 'tag' }, result.verdict),
       h('span', { class: 'title' }, result.title),
       h('span', { class: 'meta' }, result.severity + ' · ' + result.section),
@@ -266,11 +267,11 @@ function openLinked() {
   if (result === undefined) return;
   if (!listed.includes(result)) look(none);
   while (document.getElementById(key) === null && shown < listed.length) showRows(sliceRows);
-  const element = document.getElementById(key);
-  element.open = true;
-  fill(element, result);
-  element.scrollIntoView();
-  element.querySelector('summary').focus({ preventScroll: true });
+  const line = document.getElementById(key);
+  line.parentElement.open = true;
+  fill(line.parentElement, result);
+  line.scrollIntoView();
+  line.focus({ preventScroll: true });
 }
 
 // ── all of it
@@ -296,7 +297,7 @@ openLinked();
 addEventListener('hashchange', openLinked);
 addEventListener('beforeprint', () => showRows(Infinity));
 narrow.addEventListener('change', () => {
-  for (const element of list.querySelectorAll('details[open]')) fill(element, results.find((one) => one.key === element.id));
+  for (const element of list.querySelectorAll('details[open]')) fill(element, results.find((one) => one.key === element.firstChild.id));
 });
 })();
 `;

@@ -69,9 +69,9 @@ h1::before { font-weight: 500; margin-right: .35em; }
 .link[hidden] { display: none; }
 h2 { font-size: .86rem; font-weight: 600; padding: .5rem .1rem .3rem; position: sticky; top: 0; z-index: 1; background: var(--paper); border-bottom: 1px solid var(--line); }
 h2 span { color: var(--soft); font-weight: 400; }
-.case { border-bottom: 1px solid var(--line); content-visibility: auto; contain-intrinsic-size: auto 47px; scroll-margin-top: 2.4rem; }
+.case { border-bottom: 1px solid var(--line); content-visibility: auto; contain-intrinsic-size: auto 47px; }
 .case[open] { content-visibility: visible; background: var(--sheet); box-shadow: inset 3px 0 0 var(--hue); }
-summary { display: grid; grid-template-columns: 4.3rem minmax(0, 1fr) auto; gap: 0 .7rem; padding: .32rem .6rem .36rem; cursor: pointer; list-style: none; }
+summary { display: grid; grid-template-columns: 4.3rem minmax(0, 1fr) auto; gap: 0 .7rem; padding: .32rem .6rem .36rem; cursor: pointer; list-style: none; scroll-margin-top: 2.4rem; }
 summary::-webkit-details-marker { display: none; }
 summary:hover { background: var(--sunk); }
 .tag { color: var(--hue); font-size: .82rem; font-weight: 600; grid-row: span 2; padding-top: .06rem; }
