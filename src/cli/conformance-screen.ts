@@ -51,7 +51,7 @@ export function summaryText(run: Run, isVerbose: boolean, paint: Paint): string 
       paint,
     ),
     '',
-    `${verdict}${isStrict ? ' (strict)' : ''}: ${summary.total} runs of cases, ${counts.join(', ')}, in ${seconds} s`,
+    `${verdict}${isStrict ? ' (strict)' : ''}: ${summary.total === 1 ? '1 run of a case' : `${summary.total} runs of cases`}, ${counts.join(', ')}, in ${seconds} s`,
     '',
   ].join('\n');
 }

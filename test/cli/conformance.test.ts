@@ -46,7 +46,7 @@ conformance('tells each failure, and ends with 1', async () => {
       stdout.toString(),
       /\nFAILED control\/pong-unasked \(server\)\n {2}.* \(MUST, RFC 6455 §5\.5\.3\)\n {4}expected a text message/,
     );
-    assert.match(stdout.toString(), /\nDOES NOT CONFORM: 1 runs of cases, 1 failed/);
+    assert.match(stdout.toString(), /\nDOES NOT CONFORM: 1 run of a case, 1 failed/);
     assert.is(code, 1);
   } finally {
     await server.close({ deadline: 0 });
