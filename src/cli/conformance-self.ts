@@ -4,7 +4,7 @@
  */
 import { type CaseResult, type RunOptions, testClients, testServer } from '../conformance/index.js';
 import { type ConnectOptions, connect, createServer } from '../index.js';
-import { createDevelopmentPki } from '../tls/pki/index.js';
+import { createAuthority } from '../tls/pki/index.js';
 import { echo } from './echo.js';
 
 type Versions = { readonly minVersion?: 'TLSv1.2' | 'TLSv1.3' | undefined };
@@ -16,15 +16,20 @@ const otherHost = 'other.localhost';
 export async function testSelf(
   options: RunOptions & { parallel?: number | undefined },
 ): Promise<readonly CaseResult[]> {
-  const pki = createDevelopmentPki([otherHost]);
-  const [server, client] = [pki.server, pki.client].map(({ cert, key }) => ({ ca: pki.ca.cert, cert, key }));
+  // One that allows authorities below it, for the cases about those.
+  const ca = createAuthority();
+  const hosts = ['localhost', '127.0.0.1', '::1', otherHost];
+  const [server, client] = [
+    ca.issue({ commonName: 'conformance server', kind: 'server', hosts }),
+    ca.issue({ commonName: 'conformance client', kind: 'client' }),
+  ].map(({ cert, key }) => ({ ca: ca.cert, cert, key }));
   const versions: Versions = options.minVersion === undefined ? {} : { minVersion: options.minVersion };
 
   const echoServer = createServer({ ...server!, ...versions, perMessageDeflate: true });
   echoServer.on('connection', echo);
   const { port } = await echoServer.listen({ port: 0, host: '127.0.0.1' });
   const url = `wss://localhost:${port}/`;
-  const ofServer = await testServer({ ...options, ...client!, caKey: pki.ca.key, otherHost, url }).finally(() =>
+  const ofServer = await testServer({ ...options, ...client!, caKey: ca.key, otherHost, url }).finally(() =>
     echoServer.close({ deadline: 0 }),
   );
 
@@ -32,7 +37,7 @@ export async function testSelf(
   const ofClient = await testClients({
     ...options,
     ...server!,
-    caKey: pki.ca.key,
+    caKey: ca.key,
     serverName: 'localhost',
     onListening: (next) => {
       const offers = { ...client!, ...versions, protocols: ['conformance'], perMessageDeflate: true };

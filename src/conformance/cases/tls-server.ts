@@ -105,7 +105,6 @@ const garbage: readonly Row[] = [
   ['ssl-2', 'SSL 2.0', 'RFC 6176 §3'],
   ['data-first', 'application data before the TLS handshake', 'RFC 8446 §5'],
   ['record-too-long', 'a record longer than any may be', 'RFC 8446 §5.1'],
-  ['empty-handshake', 'a handshake record without content', 'RFC 8446 §5.1', 'INFO'],
   ['fatal-alert', 'a fatal alert', 'RFC 8446 §6.2'],
   ['server-hello', 'a ServerHello', 'RFC 8446 §4'],
   ['cut-short', 'a ClientHello whose lengths do not fit', 'RFC 8446 §6.2'],

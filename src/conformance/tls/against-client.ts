@@ -271,6 +271,8 @@ const cut: ClientProcedure = async (context, diary, [stage, how]) => {
     }
   }
   diary.note(`ended with ${how}`);
+  // Not from within a callback of TLS: OpenSSL is at work then, and Node does not survive that its socket goes.
+  await new Promise((resolve) => setImmediate(resolve));
   if (how === 'reset') tcp.resetAndDestroy();
   else if (how === 'close-notify') socket!.end();
   else tcp.end();

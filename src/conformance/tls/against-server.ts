@@ -187,7 +187,9 @@ const resumeAtOtherHost: ServerProcedure = async (context, diary, [version], sev
 
 type How = 'fin' | 'reset';
 
-function cutOff(tcp: Socket, how: How): void {
+/** Not from within a callback of TLS: OpenSSL is at work then, and Node does not survive that its socket goes. */
+async function cutOff(tcp: Socket, how: How): Promise<void> {
+  await new Promise((resolve) => setImmediate(resolve));
   if (how === 'fin') tcp.end();
   else tcp.resetAndDestroy();
 }
@@ -226,7 +228,7 @@ const cut: ServerProcedure = async (context, diary, [stage, how]) => {
     if (stage === 'in-frame') await write(frameStart());
   }
   diary.note(`cut with ${how === 'fin' ? 'FIN' : 'RST'} and without close_notify`);
-  cutOff(tcp, how as How);
+  await cutOff(tcp, how as How);
   const ended = how === 'reset' || (await endOf(socket, context.deadline * 0.35));
   socket.destroy();
   tcp.destroy();
@@ -294,7 +296,7 @@ const renegotiate: ServerProcedure = async (context, diary) => {
   }
   const { socket } = secured;
   const words = await new Promise<string>((resolve) => {
-    const timer = setTimeout(() => resolve('neither taken nor refused'), context.deadline * 0.35);
+    const timer = setTimeout(() => resolve('neither taken nor refused'), context.deadline * 0.1);
     const finish = (text: string): void => {
       clearTimeout(timer);
       resolve(text);

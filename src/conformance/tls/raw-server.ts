@@ -17,7 +17,7 @@ import {
 } from './client-hello.js';
 import { conclude, type Diary, type RawAnswer, type ServerProcedure, sendRaw } from './link.js';
 
-/** The hellos that a server must refuse, or may. */
+/** The hellos that a server must refuse. */
 const refusedHellos: Readonly<Record<string, HelloOptions>> = {
   'ssl-3': { version: v.ssl3, suites: [0x002f, 0x0035, 0x000a] },
   'tls-1.0': { version: v.tls10, suites: [0xc009, 0xc013, 0xc00a, 0xc014, 0x002f, 0x0035] },
@@ -108,11 +108,10 @@ async function sayHello(
 }
 
 /** `refuses-hello NAME` */
-const refusesHello: ServerProcedure = async (context, diary, [name], severity) => {
+const refusesHello: ServerProcedure = async (context, diary, [name]) => {
   const { chosen, raw } = await sayHello(context, diary, name!, refusedHellos[name!]);
   const isSilent = raw.answer === undefined && !raw.ended;
-  if (chosen !== undefined && severity !== 'INFO') return diary.failed(describe(raw));
-  if (severity === 'INFO') return conclude(context, diary, diary.noted(describe(raw)));
+  if (chosen !== undefined) return diary.failed(describe(raw));
   return conclude(context, diary, isSilent ? diary.weak('no answer, and no end of the connection') : diary.passed());
 };
 
@@ -200,7 +199,6 @@ const garbage: Readonly<Record<string, (context: TlsServerContext) => Uint8Array
     ]),
   'data-first': () => record(recordTypes.applicationData, Buffer.alloc(32), v.tls12),
   'record-too-long': () => Buffer.concat([hex('16 03 01 ff ff'), Buffer.alloc(20_000, 1)]),
-  'empty-handshake': () => record(recordTypes.handshake, new Uint8Array(0)),
   'fatal-alert': () => record(recordTypes.alert, hex('02 28')),
   'server-hello': () => record(recordTypes.handshake, Buffer.concat([hex('02 00 00 46 03 03'), Buffer.alloc(68, 7)])),
   'cut-short': (context) => {
@@ -211,15 +209,14 @@ const garbage: Readonly<Record<string, (context: TlsServerContext) => Uint8Array
 };
 
 /** `garbage NAME`: the server ends the connection. */
-const answersGarbage: ServerProcedure = async (context, diary, [name], severity) => {
+const answersGarbage: ServerProcedure = async (context, diary, [name]) => {
   const raw = await sendRaw(context, [garbage[name!]!(context)], { untilEnd: true });
   diary.note(`${name}: ${describe(raw)}${raw.ended ? '' : ', and the connection stays open'}`);
   if (raw.answer?.kind === 'hello' || raw.received.includes('HTTP/1.1 101')) {
     return diary.failed('the server takes it for the beginning of a connection');
   }
   if (raw.ended) return conclude(context, diary, diary.passed());
-  const reason = 'the server does not end the connection';
-  return severity === 'INFO' ? conclude(context, diary, diary.weak(reason)) : diary.failed(reason);
+  return diary.failed('the server does not end the connection');
 };
 
 export const rawProcedures: Readonly<Record<string, ServerProcedure>> = {
