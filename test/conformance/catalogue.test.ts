@@ -19,7 +19,7 @@ catalogue('cite a section, and say in the present tense what a good peer does', 
   for (const { id, section, title } of cases) {
     assert.match(
       section,
-      /^RFC (?:3629|5246|5280|6066|6125|6455|6585|7301|7692|8446|8996|9110|9112|9325)(?: §\d+(?:\.\d+)*)?$/,
+      /^RFC (?:3629|5246|5280|6066|6176|6455|6585|7301|7465|7507|7568|7692|8446|8996|9110|9112|9325|9525) §[\dA-F]+(?:\.\d+)*$/,
       id,
     );
     assert.match(title, /^(?:does not |may |answers or |takes or )?[a-z]+/, id);
