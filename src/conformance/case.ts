@@ -88,6 +88,8 @@ export type Step =
 export interface ExpectedResponse {
   /** Lawful statuses. 101 is checked in full: Upgrade, Connection, Accept, nothing that was not offered. */
   readonly statuses: readonly number[];
+  /** Statuses that are lawful too, but not as the RFC recommends (noted as weak). */
+  readonly weakStatuses?: readonly number[];
   /** Whether closing without any answer is lawful too (noted as weak). */
   readonly orNoAnswer?: boolean;
   /** Whether the connection must end after the answer. Default: for every status but 101. */

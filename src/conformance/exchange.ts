@@ -243,6 +243,7 @@ export class Exchange {
     const expected = this.#opening.expect ?? onlySwitching;
     const wrongStatus = judgeStatus(head, expected);
     if (wrongStatus !== undefined) return this.#missed(wrongStatus);
+    if (expected.weakStatuses?.includes(head.status)) this.#weak.push(`it answered ${head.status}`);
     if (expected.statuses.length > 1) this.#told.push(`it answered ${head.status}`);
     if (head.status === 101) return this.#switched(head, bytes.subarray(taken));
     this.#answer = head;
@@ -570,6 +571,12 @@ export class Exchange {
     if (this.#phase === 'refusal') return this.#missed(`expected that the client fails the connection; ${nothing}`);
     if (step?.do === 'send') return this.#missed(`the peer did not read what was sent for ${ms} ms`);
     if (step?.do !== 'expect') return this.#missed(`the case took longer than ${ms} ms`);
+    if (first?.kind === 'close' && this.#hasEnded && this.#options.target === 'client') {
+      // RFC 6455 §7.1.1 sets a client no time to end the TCP connection in, and the runner has ended its side.
+      this.#weak.push(`the client did not end the TCP connection in ${ms} ms after the runner had`);
+      this.#inbox.main.push({ kind: 'end', how: 'end' });
+      return this.#advance();
+    }
     const came = first === undefined ? nothing : `in ${ms} ms came only ${describeIncoming(first)}`;
     const [pong] = this.#inbox.pongs;
     const beside = pong === undefined || step.what.kind !== 'pong' ? '' : `, and a pong of ${describePayload(pong)}`;

@@ -377,6 +377,13 @@ openingServer('takes a refusal that ends the connection, or whose body ends whil
   assert.is(answered(answer('400 Bad Request'), refusal).end().told, 'passed');
 });
 
+openingServer('tells as weak a status that is lawful and not recommended', () => {
+  const heading = { opening: { expect: { statuses: [101], weakStatuses: [400] } } };
+  assert.is(answered(answer('400 Bad Request'), heading).end().told, 'weak: it answered 400');
+  assert.is(new Play(caseWith([], heading), 'server').switch().told, 'passed');
+  assert.is(answered(answer('403 Forbidden'), heading).told, 'failed: expected an answer with 101; came 403');
+});
+
 openingServer('fails a refusal that says that it ends the connection, and does not', () => {
   assert.is(
     answered(answer('400 Bad Request', 'Connection: close', 'Content-Length: 0'), refusal).pass(10_000).told,
@@ -482,6 +489,15 @@ openingClient('judges the request', () => {
     assert.match(play.request().told, fault);
     assert.ok(play.exchange.outcome!.violation);
   }
+});
+
+openingClient('tells as weak a client that closed and leaves the TCP connection open after the runner ended it', () => {
+  const late = 'the client did not end the TCP connection in 10000 ms after the runner had';
+  const play = new Play(caseWith([fails(1002), ...goodbye()]), 'client').request();
+  assert.equal(play.receiveHex('88 82 00 00 00 00 03 ea').ends, ['end']);
+  assert.is(play.pass(10_000).told, `weak: ${late}`);
+  // A server has to end it.
+  assert.match(serverThat([refusing, 10_000], [fails(1002)]), /^failed: /);
 });
 
 openingClient('fails a key that was used before', () => {

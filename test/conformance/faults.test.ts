@@ -210,11 +210,11 @@ const ofServers: Readonly<Record<string, readonly [HandshakeFault, RegExp]>> = {
   'takes a request without a key': [{ ignores: 'key-missing' }, /opening\/key-missing$/],
   'takes a key that is none': [{ ignores: 'key-malformed' }, /opening\/key-(?:short|empty)$/],
   'takes two keys': [{ ignores: 'key-repeated' }, /opening\/key-two-fields$/],
-  'takes version 8': [{ ignores: 'websocket-version-unsupported' }, /opening\/version-8$/],
+  'takes version 14': [{ ignores: 'websocket-version-unsupported' }, /opening\/version-14$/],
   'takes a request without a version': [{ ignores: 'websocket-version-missing' }, /opening\/version-missing$/],
   'does not say which version it speaks': [
     { writes: (head) => head.replace(/Sec-WebSocket-Version: 13\r\n/i, '') },
-    /opening\/version-told-8$/,
+    /opening\/version-told-14$/,
   ],
   'takes a request without Upgrade': [{ ignores: 'upgrade-missing' }, /opening\/upgrade-missing$/],
   'takes a request without Connection': [{ ignores: 'connection-missing' }, /opening\/connection-missing$/],

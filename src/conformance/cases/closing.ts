@@ -140,7 +140,8 @@ const bodies: readonly Case[] = [
     send(close()),
     expect({ kind: 'close', codes: anyCode }),
   ]),
-  define('body-1', 'fails on a close body of 1 byte', { section: 'RFC 6455 §5.5.1' }, () => [
+  // RFC 6455 §5.5.1 forbids it to the sender; a receiver that reads it as no code (RFC 6455 §7.1.5) breaks no rule.
+  define('body-1', 'fails on a close body of 1 byte', { section: 'RFC 6455 §5.5.1', severity: 'SHOULD' }, () => [
     send({ opcode: 8, payload: hex('03') }),
     refuses(1002),
   ]),
@@ -248,11 +249,15 @@ const between: readonly Case[] = [
   ),
   define(
     'with-upgrade',
-    'answers a close frame in the packet of the opening handshake',
-    {
-      section: 'RFC 6455 §7.1.2',
-      opening: { behind: [close(1000)] },
-    },
+    'answers a close frame in the packet of the response',
+    { section: 'RFC 6455 §7.1.2', targets: ['client'], opening: { behind: [close(1000)] } },
+    () => [closesWith(1000)],
+  ),
+  // RFC 6455 §4.1: a client must wait for the response, so a server may refuse what does not.
+  define(
+    'with-request',
+    'answers a close frame in the packet of the request, or refuses it',
+    { section: 'RFC 6455 §4.1', severity: 'INFO', targets: ['server'], opening: { behind: [close(1000)] } },
     () => [closesWith(1000)],
   ),
   define(

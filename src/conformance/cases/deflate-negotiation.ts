@@ -1,7 +1,7 @@
 /** What is offered and what is accepted (RFC 7692 §5, §7.1; RFC 6455 §9.1). */
 import { Buffer } from 'node:buffer';
-import type { Case, Compression, Step } from '../case.js';
-import { caseOf, echoText, expect, goodbye, send, text, textMessage } from '../script.js';
+import type { Case, Compression, ExpectedResponse, Step } from '../case.js';
+import { caseOf, echoText, expect, failure, goodbye, oneOf, send, text, textMessage } from '../script.js';
 import { prose, Sender } from './deflate-data.js';
 
 const define = caseOf('deflate');
@@ -9,12 +9,15 @@ const define = caseOf('deflate');
 const extension = 'permessage-deflate';
 
 /** Three messages each way, compressed if that was agreed: more than one, so that a window given up shows. */
-function exchange(own: Compression | undefined): readonly Step[] {
+function exchange(own: Compression | undefined, mayFail: boolean = false): readonly Step[] {
   const data = prose(4000);
   if (own === undefined) return [...echoText(data), ...goodbye()];
   const sender = new Sender(own);
   return [
-    ...[1, 2, 3].flatMap(() => [send(text(sender.payload(data), { rsv: 4 })), expect(textMessage(data))]),
+    ...[1, 2, 3].flatMap((nth) => [
+      send(text(sender.payload(data), { rsv: 4 })),
+      expect(nth === 1 && mayFail ? oneOf(textMessage(data), failure(1010, 1002)) : textMessage(data)),
+    ]),
     send(text(Buffer.from('short'))),
     expect(textMessage('short')),
     ...goodbye(),
@@ -76,6 +79,12 @@ const invalid: ReadonlyArray<readonly [name: string, parameters: string]> = [
   ['proto', '; __proto__'],
 ];
 
+/**
+ * RFC 7692 §5: what is declined is left out of the response. A server that takes the whole request for malformed accepts
+ * nothing either (RFC 6455 §4.2.1).
+ */
+const declined: ExpectedResponse = { statuses: [101], weakStatuses: [400] };
+
 function isAccepted(value: string | undefined): boolean {
   return value !== undefined && /(?:^|,)\s*permessage-deflate\s*(?:[;,]|$)/.test(value);
 }
@@ -99,7 +108,7 @@ const servers: readonly Case[] = [
         opening: {
           offers: `${extension}${parameters}`,
           expect: {
-            statuses: [101],
+            ...declined,
             judgeExtensions: (value) =>
               isAccepted(value) ? `it was accepted as ${value}, and must be declined` : undefined,
           },
@@ -117,14 +126,15 @@ const servers: readonly Case[] = [
     ['fallback-unknown', `${extension}; mode=fast, ${extension}; client_max_window_bits`],
     ['among-others', `x-webkit-deflate-frame, ${extension}, permessage-bzip2; level=9`],
     ['twice', `${extension}, ${extension}`],
-  ].map(([name, offer]) =>
-    define(
+  ].map(([name, offer]) => {
+    const response = name!.startsWith('fallback-') ? { expect: declined } : {};
+    return define(
       `offer-${name}`,
       `answers one of the offers "${offer}", or none`,
-      { section: 'RFC 7692 §5', targets: ['server'], opening: { offers: offer! } },
+      { section: 'RFC 7692 §5', targets: ['server'], opening: { offers: offer!, ...response } },
       (_, own) => exchange(own),
-    ),
-  ),
+    );
+  }),
   ...['permessage-deflate-foo', 'Xpermessage-deflate', 'permessage-bzip2', 'deflate-frame'].map((name) =>
     define(
       `offer-other-${name.toLowerCase()}`,
@@ -172,7 +182,8 @@ const clients: readonly Case[] = [
         needs: ['deflate'],
         opening: { accepts: `${extension}${parameters}` },
       },
-      (_, own) => exchange(own),
+      // RFC 7692 §7: a client fails the connection if it does not support what the response represents.
+      (_, own) => exchange(own, name.startsWith('client-bits-')),
     ),
   ),
   ...[...invalid, ['client-bits-none', '; client_max_window_bits'] as const].map(([name, parameters]) =>

@@ -17,10 +17,12 @@ function credentials([ca, cert, key]) {
 }
 
 async function serve(files) {
+  // As a `WebSocketServer` with a listener of its own answers what is no upgrade.
+  const refuse = (_request, response) => response.writeHead(426, { Upgrade: 'websocket' }).end();
   const listener =
     files.length === 0
-      ? http.createServer()
-      : https.createServer({ ...credentials(files), requestCert: true, rejectUnauthorized: true });
+      ? http.createServer(refuse)
+      : https.createServer({ ...credentials(files), requestCert: true, rejectUnauthorized: true }, refuse);
   const server = new WebSocketServer({ server: listener, ...limits });
   server.on('connection', (socket) => {
     socket.on('error', () => {});
