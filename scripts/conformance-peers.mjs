@@ -1,7 +1,8 @@
 // Puts other implementations of WebSocket through the conformance cases, over mutual TLS on loopback, and writes
 // docs/conformance-results.md. What is not installed is skipped, loudly.
 // `npm run conformance:peers -- [PEER…] [--role server|client] [--group GROUP] [--case ID] [--details FILE]`; where not all
-// of it is run, the results are printed and the file stays as it is. `--details` writes what was seen on the wire as JSON.
+// of it is run, the results are printed and the file stays as it is. `--details` writes what was seen on the wire as JSON;
+// with `--from FILE`, which may be repeated, the page is made from such files, and nothing is run.
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -366,14 +367,42 @@ const { values, positionals } = parseArgs({
     group: { type: 'string', multiple: true },
     case: { type: 'string', multiple: true },
     details: { type: 'string' },
+    from: { type: 'string', multiple: true },
   },
 });
 const isWhole = positionals.length === 0 && values.role === undefined && !values.group && !values.case;
 const choice = { groups: values.group, ids: values.case };
 
+/** Makes the page from the details of earlier runs, in the order of the peers. */
+function layOut(files) {
+  const saved = files.flatMap((name) => JSON.parse(readFileSync(name, 'utf8')));
+  const all = peers.flatMap((peer) =>
+    saved.filter((one) => one.peer === peer.name).map(({ role, results }) => ({ peer, role, results })),
+  );
+  const versions = { debian: saved[0].debian };
+  for (const { peer, version } of saved) versions[peer] = version;
+  writeFileSync(resultsFile, page(all, versions, []));
+  for (const done of all) {
+    for (const { case: testCase, reason } of sortFailures(done).unknown) {
+      failed = true;
+      console.log(`${done.peer.name} as a ${done.role}: ${testCase.id}: ${reason}`);
+    }
+  }
+}
+
 const details = [];
 let failed = false;
-try {
+process.on('exit', () => {
+  for (const child of started) if (child.exitCode === null && child.signalCode === null) child.kill('SIGKILL');
+  rmSync(directory, { recursive: true, force: true });
+});
+for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => process.exit(1));
+if (values.from !== undefined) layOut(values.from);
+else await runAll();
+// Each failure is to be looked at: one that has no finding makes the run fail.
+if (failed) process.exitCode = 1;
+
+async function runAll() {
   await run(process.execPath, [
     join(root, 'dist/src/cli/main.js'),
     'pki',
@@ -408,7 +437,7 @@ try {
         }
       }
       all.push({ peer, role, results });
-      details.push({ peer: peer.name, role, results });
+      details.push({ peer: peer.name, role, version: versions[peer.name], debian: versions.debian, results });
       const counts = Object.entries(countsOf(results)).map(([name, count]) => `${count} ${name}`);
       const seconds = ((performance.now() - began) / 1000).toFixed(0);
       console.log(`${peer.name} as a ${role}: ${counts.join(', ')}, in ${seconds} s`);
@@ -423,10 +452,5 @@ try {
     writeFileSync(resultsFile, page(all, versions, missing));
     console.log('docs/conformance-results.md is written');
   }
-} finally {
-  for (const child of started) if (child.exitCode === null && child.signalCode === null) child.kill('SIGKILL');
   if (values.details !== undefined) writeFileSync(values.details, JSON.stringify(details));
-  rmSync(directory, { recursive: true, force: true });
 }
-// Each failure is to be looked at: one that has no finding makes the run fail.
-if (failed) process.exitCode = 1;
