@@ -117,7 +117,7 @@ summary:hover { background: var(--sunk); }
 @media print {
   :root { --paper: #fff; --sheet: #fff; --sunk: #f4f4f4; --line: #ccc; --ink: #000; --soft: #444; --faint: #777; color-scheme: light;
     --passed: #1c7550; --weak: #8a5a00; --failed: #b3261e; --noted: #2f5f9e; --skipped: #555; --broken: #7a3fb5; --sent: #2f5f9e; --received: #8a4b12; --control: #a0408f; --high: #2b6f76; }
-  body { font-size: 10px; padding: 0; max-width: none; }
+  html { font-size: 11px; } body { font-size: 10px; padding: 0; max-width: none; }
   #main { display: block; } .side { position: static; max-height: none; overflow: visible; width: 60%; }
   .filters, .bar button { display: none; }
   h2 { position: static; } .case { content-visibility: visible; break-inside: avoid; } .case[open] { break-inside: auto; }
