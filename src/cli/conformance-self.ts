@@ -41,7 +41,7 @@ export async function testSelf(
     serverName: 'localhost',
     onListening: (next) => {
       const offers = { ...client!, ...versions, protocols: ['conformance'], perMessageDeflate: true };
-      driven.ended = Promise.all(Array.from({ length: options.parallel ?? 4 }, () => drive(next, offers))).then();
+      driven.ended = Promise.all(Array.from({ length: options.parallel ?? 8 }, () => drive(next, offers))).then();
     },
   });
   await driven.ended;

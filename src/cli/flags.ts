@@ -114,7 +114,7 @@ export const flags: Readonly<Record<FlagName, Flag>> = {
     read: readChunking,
   },
   repeat: { metavar: 'N', help: 'runs each case so often (default 1)', expects: 'a count from 1 on', read: readCount },
-  parallel: { metavar: 'N', help: 'cases at once (default 4)', expects: 'a count from 1 on', read: readCount },
+  parallel: { metavar: 'N', help: 'cases at once (default 8)', expects: 'a count from 1 on', read: readCount },
   timeout: {
     metavar: 'SECONDS',
     help: 'for a case (default 10); cases that need longer get more in proportion',

@@ -14,7 +14,7 @@ import { openLink, pump, type ServerAddress } from './transport.js';
 export interface TestServerOptions extends RunOptions {
   /** `wss:`, or `ws:` for a server without TLS. */
   readonly url: string | URL;
-  /** How many cases are run at once. Default 4. */
+  /** How many cases are run at once. Default 8. */
   readonly parallel?: number | undefined;
   /** The name that the server's certificate is for. Default: the host of the URL. */
   readonly serverName?: string | undefined;
@@ -54,7 +54,8 @@ export async function testServer(options: TestServerOptions): Promise<readonly C
       options.onResult?.(result);
     }
   };
-  await Promise.all(Array.from({ length: Math.max(1, options.parallel ?? 4) }, work));
+  await Promise.all(Array.from({ length: Math.max(1, options.parallel ?? 8) }, work));
+  run.release();
   return results;
 }
 
@@ -63,12 +64,19 @@ class ServerRun {
   readonly #url: URL;
   readonly #address: ServerAddress;
   readonly #signal: AbortSignal;
+  /** Leaves the signal of the options alone again. */
+  readonly release: () => void;
 
   constructor(options: TestServerOptions) {
     this.#options = options;
     // One of our own: as many listen to it as cases run at once.
-    this.#signal = AbortSignal.any(options.signal === undefined ? [] : [options.signal]);
-    setMaxListeners(0, this.#signal);
+    const ended = new AbortController();
+    setMaxListeners(0, ended.signal);
+    const end = (): void => ended.abort(options.signal?.reason);
+    options.signal?.addEventListener('abort', end);
+    if (options.signal?.aborted === true) end();
+    this.#signal = ended.signal;
+    this.release = () => options.signal?.removeEventListener('abort', end);
     this.#url = parseUrl(options.url);
     const isSecure = this.#url.protocol === 'wss:';
     const { ca, cert, key, passphrase, minVersion } = options;
