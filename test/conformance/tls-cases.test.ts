@@ -15,6 +15,8 @@ import { kit } from '../support/kit.js';
 import { suite } from '../support/suite.js';
 import { type LaxServerOptions, laxDriver, laxServer } from './lax-tls.js';
 
+const nodeMajor = Number.parseInt(process.versions.node, 10);
+
 const caKey = kit().ca.key;
 const idsOf = (cases: ReadonlyArray<{ readonly id: string }>): string[] => cases.map(({ id }) => id);
 const waits = ({ id }: { readonly id: string }): boolean => /unfinished|silence/.test(id);
@@ -126,7 +128,8 @@ const laxServers: ReadonlyArray<{
   {
     words: 'takes the word of a resumed session, where it refuses without a certificate',
     options: { rejectUnauthorized: false, admits: (socket: TLSSocket) => socket.authorized },
-    failing: ['resume-without-cert-13'],
+    // Node 24 does not resume such a session any more: there the server is sound.
+    failing: nodeMajor < 24 ? ['resume-without-cert-13'] : [],
     passing: ['client-cert-none-13', 'client-cert-other-ca-13', 'client-cert-expired-13', 'client-cert-self-signed-12'],
   },
   {
@@ -209,8 +212,9 @@ servers('find out a server that resumes the session of one host at another', asy
       Object.fromEntries(results.map(({ case: { id }, verdict, reason }) => [id, `${verdict}: ${reason}`])),
       {
         'tls/resume-13': 'noted: the session is resumed, and the connection works',
-        'tls/resume-other-host-13': 'noted: the session is resumed',
-        'tls/resume-other-host-12': 'failed: a session of one host is resumed at another',
+        // Node 22 does not resume a session at another host any more: there the server is sound.
+        'tls/resume-other-host-13': `noted: the session is ${nodeMajor < 22 ? '' : 'not '}resumed`,
+        'tls/resume-other-host-12': nodeMajor < 22 ? 'failed: a session of one host is resumed at another' : 'passed: ',
       },
     );
   } finally {
