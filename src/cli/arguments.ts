@@ -111,7 +111,7 @@ function readEnvironment(command: Command, environment: NodeJS.ProcessEnv): Give
     const where = environmentName(name);
     const text = environment[where];
     if (name === 'help' || text === undefined || text === '') continue;
-    given.set(name, { texts: flags[name].isList === true ? text.split(',') : [text], where });
+    given.set(name, { texts: flags[name].isList === true ? text.split(flags[name].separator ?? ',') : [text], where });
   }
   return given;
 }

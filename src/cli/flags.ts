@@ -14,6 +14,7 @@ export interface Settings {
   readonly cert?: string;
   readonly key?: string;
   readonly 'passphrase-file'?: string;
+  readonly allow?: readonly string[];
   readonly compress?: boolean;
   readonly binary?: boolean;
   readonly wait?: number;
@@ -49,8 +50,10 @@ export interface Flag {
   readonly help: string;
   /** Whether the value names a file: in a configuration file it is relative to that file. */
   readonly isPath?: true;
-  /** Whether it may be given several times (in the environment: separated by commas). */
+  /** Whether it may be given several times (in the environment: separated by commas, unless `separator` says otherwise). */
   readonly isList?: true;
+  /** What separates several in the environment, for a list whose values may have commas. */
+  readonly separator?: string;
   /** What the text must be, in words, and how it is read: `undefined` for a text that is not that. */
   readonly expects?: string;
   readonly read?: (text: string) => string | number | undefined;
@@ -95,6 +98,13 @@ export const flags: Readonly<Record<FlagName, Flag>> = {
   cert: { metavar: 'FILE', help: 'PEM: own certificate, then its intermediates', isPath: true },
   key: { metavar: 'FILE', help: 'PEM: private key of that certificate', isPath: true },
   'passphrase-file': { metavar: 'FILE', help: 'the passphrase of the key, if it is locked by one', isPath: true },
+  allow: {
+    metavar: 'RULE',
+    help: "who may come in: 'dns:ops.example', 'path=/admin spiffe:spiffe://…', any; may be repeated",
+    isList: true,
+    // The name of an issuer has commas.
+    separator: '\n',
+  },
   compress: { help: 'compresses messages if the other end does it too (permessage-deflate); default off' },
   binary: { help: 'all of stdin is one binary message; binary received goes to stdout as it is' },
   wait: {

@@ -70,6 +70,45 @@ export function commonNameOf(name: DistinguishedName): string | undefined {
   return found?.value;
 }
 
+/** An attribute in the text of a name, and what separates it from the one before. Spaces around the parts are not theirs. */
+const attributeText =
+  /(^|[,+]) *([A-Za-z]+|\d+(?:\.\d+)+) *= *((?:\\(?:[0-9A-Fa-f]{2}|[ "#+,;<=>\\])|[^\\"+,;<>])*?) *(?=[,+]|$)/y;
+
+/**
+ * Returns a name that somebody wrote (RFC 4514 §3) in the very form of `DistinguishedName.text`; `undefined` if it is none,
+ * is empty, has an attribute type that is not shown by that name, or is too long to be shown whole.
+ */
+export function canonicalNameText(text: string): string | undefined {
+  let canonical = '';
+  attributeText.lastIndex = 0;
+  do {
+    const match = attributeText.exec(text);
+    // The first attribute has no separator before it, and only that.
+    if (match === null || (match[1] === '') !== (canonical === '')) return undefined;
+    const [, separator, type, value] = match as unknown as [string, string, string, string];
+    const shown = Object.entries(attributeShortNames).find(([oid, name]) => oid === type || sameName(name, type))?.[1];
+    if (shown === undefined && !type.includes('.')) return undefined;
+    const written = value.startsWith('#') ? octetsText(value) : escapeValue(unescapeValue(value));
+    if (written === undefined) return undefined;
+    canonical += `${separator}${shown ?? type}=${written}`;
+  } while (attributeText.lastIndex < text.length);
+  return canonical.length <= maxNameText ? canonical : undefined;
+}
+
+function sameName(one: string, other: string): boolean {
+  return one.toLowerCase() === other.toLowerCase();
+}
+
+function octetsText(value: string): string | undefined {
+  return /^#(?:[0-9A-Fa-f]{2})+$/.test(value) ? value.toLowerCase() : undefined;
+}
+
+function unescapeValue(value: string): string {
+  return value.replace(/(?:\\[0-9A-Fa-f]{2})+|\\(.)/g, (pairs: string, character?: string) =>
+    character === undefined ? Buffer.from(pairs.replaceAll('\\', ''), 'hex').toString('utf8') : character,
+  );
+}
+
 function bounded(texts: string[]): string {
   const text = texts.reverse().join(',');
   return text.length <= maxNameText ? text : `${text.slice(0, maxNameText)}…`;

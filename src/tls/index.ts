@@ -1,4 +1,19 @@
 /** Mutual TLS: credentials, the two ends of a connection, and who is at the other one. The only room that knows `node:tls`. */
+export {
+  allOf,
+  anyOf,
+  anyVerifiedPeer,
+  dnsSan,
+  emailSan,
+  fingerprint,
+  insecureSubjectCommonName,
+  issuer,
+  noCertificate,
+  publicKeyPin,
+  spiffeId,
+  spiffeTrustDomain,
+  uriSan,
+} from './authorizer.js';
 export { type Certificate, parseCertificate } from './certificate.js';
 export {
   type CredentialInput,
@@ -14,9 +29,12 @@ export type { DistinguishedName, NameAttribute } from './distinguished-name.js';
 export { type Alert, type IdentityCode, identityFaults } from './errors.js';
 export { type CertificateSummary, describeIdentity, identityFromChain, type PeerIdentity } from './identity.js';
 export { type AcceptedPeer, Listener, type ListenerOptions, type Refusal } from './listener.js';
+export { byPath } from './path-rule.js';
 export { PemFault, type PemFaultCode, pemFaults } from './pem.js';
 export { type ProbeOptions, type ProbeResult, probe } from './probe.js';
 export { explainAlert, explainSilence, type TransportCode } from './refusal.js';
+export type { Rule, RuleSubject, RuleVerdict } from './rule.js';
+export { parseRule, rulesFrom } from './rule-text.js';
 export type { SubjectAltNames } from './san.js';
 export { matchServerName, type ServerNameMatch } from './server-name.js';
 export { parseSpiffeId, type SpiffeId } from './spiffe-id.js';

@@ -75,6 +75,12 @@ precedence('takes lists from repeated flags, commas and arrays, and does not mix
   assert.equal(read(['u'], {}, '{ "port": 1, "host": ["e", "f"] }').settings.host, ['e', 'f']);
 });
 
+precedence('separates lists whose values have commas by lines in the environment', () => {
+  const serve = { ...command, flags: ['allow'], required: [] } as const;
+  const environment = { MTLS_WS_ALLOW: 'issuer:"CN=Ops CA,O=Example"\npath=/admin dns:ops.example' };
+  assert.equal(readArguments(serve, ['u'], environment).settings.allow, environment.MTLS_WS_ALLOW.split('\n'));
+});
+
 precedence('lets a flag in the environment be on, off or empty', () => {
   assert.is(read(['u', '--port=1'], { MTLS_WS_TRACE: '1', MTLS_WS_BINARY: 'false' }).settings.trace, true);
   assert.is(read(['u', '--port=1'], { MTLS_WS_BINARY: 'false' }).settings.binary, false);

@@ -13,6 +13,7 @@ import {
   type PlainRequest,
   type PlainResponse,
   type Refusal,
+  rulesFrom,
   UsageError,
 } from '../../src/index.js';
 import { duplexPair } from '../support/duplex-pair.js';
@@ -362,6 +363,31 @@ for (const [what, verdict, status, body] of verdicts) {
     }
   });
 }
+
+authorization('takes a rule as it is, and nobody gets past it by another way to write the path', async () => {
+  const authorize = rulesFrom(['uri:spiffe://test.example/device/7', 'path=/admin dns:ops.example']);
+  const notAllowed = 'the certificate is not allowed here';
+  const oddPath = 'the path is not in plain form';
+  for (const [path, reason] of [
+    ['/', undefined],
+    ['/chat?room=/../1', undefined],
+    ['/admin', notAllowed],
+    ['/admin/?x', notAllowed],
+    ['/%61dmin', oddPath],
+    ['/x/../admin', oddPath],
+    ['//admin', oddPath],
+    ['/x/..%2fadmin', oddPath],
+  ] as const) {
+    const request = Buffer.concat([Buffer.from(upgradeRequest(path)), goodbye]);
+    const { answer, refusals } = await ask({ authorize }, request);
+    assert.match(answer, reason === undefined ? /^HTTP\/1\.1 101 / : /^HTTP\/1\.1 403 /, path);
+    assert.not.match(answer, /ops\.example/);
+    assert.is(refusals.length, reason === undefined ? 0 : 1, path);
+    if (reason === undefined) continue;
+    assert.ok(answer.includes(reason), answer);
+    assert.is(refusals[0]!.error.code, 'not-authorized');
+  }
+});
 
 authorization('counts against the handshake deadline', async () => {
   const { server, url } = await startServer({ handshakeTimeout: 200, authorize: () => new Promise(() => {}) });

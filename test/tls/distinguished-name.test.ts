@@ -1,10 +1,12 @@
 import { Buffer } from 'node:buffer';
 import * as assert from 'uvu/assert';
+import { parseCertificate } from '../../src/tls/certificate.js';
 import { DerReader } from '../../src/tls/der.js';
-import { commonNameOf, type DistinguishedName, readName } from '../../src/tls/distinguished-name.js';
+import { canonicalNameText, commonNameOf, type DistinguishedName, readName } from '../../src/tls/distinguished-name.js';
 import { attributeOids } from '../../src/tls/oids.js';
 import { element } from '../../src/tls/pki/der-writer.js';
 import { distinguishedName } from '../../src/tls/pki/extensions.js';
+import { kit } from '../support/kit.js';
 import { suite } from '../support/suite.js';
 
 const { commonName, organizationName, domainComponent, countryName } = attributeOids;
@@ -75,3 +77,63 @@ values('refuses a relative distinguished name without attributes', () => {
   assert.throws(() => readName(new DerReader(Buffer.from('30023100', 'hex'))), /DerError|no element/);
 });
 values.run();
+
+const written = suite('distinguished name as somebody writes it (RFC 4514 §3)');
+
+written('is what is shown of a name, whatever is in it (M10)', () => {
+  for (const { der } of Object.values(kit().hostile)) {
+    const { text } = parseCertificate(der).subject;
+    assert.is(canonicalNameText(text), text === '' || text.length > 512 ? undefined : text);
+  }
+  for (const [value] of escapes) assert.is(canonicalNameText(name(value).text), name(value).text);
+});
+
+const spellings: ReadonlyArray<readonly [string, string]> = [
+  [' cn = a\\2C b , o = Z\\C3\\BCrich ', 'CN=a\\, b,O=Zürich'],
+  ['uid=x+CN=y', 'UID=x+CN=y'],
+  ['2.5.4.3=x', 'CN=x'],
+  ['1.2.3.4=#0C0161', '1.2.3.4=#0c0161'],
+  ['CN=\\ a\\ ', 'CN=\\ a\\ '],
+  ['CN=a\\=b=c', 'CN=a=b=c'],
+  ['CN=\\\\41', 'CN=\\\\41'],
+  ['CN=', 'CN='],
+  ['EMAILADDRESS=a@b.example', 'emailAddress=a@b.example'],
+];
+for (const [spelling, shown] of spellings) {
+  written(`brings "${spelling}" to the form that is shown`, () => assert.is(canonicalNameText(spelling), shown));
+}
+
+written('is none when it is anything else, or too long to be shown whole', () => {
+  for (const bad of [
+    ...[
+      '',
+      ' ',
+      'CN',
+      'Ops CA',
+      '=a',
+      ',CN=a',
+      'CN=a,',
+      'CN=a,,O=b',
+      'CN=a;O=b',
+      'CN="a"',
+      'CN=a<b',
+      'CN=a\\',
+      'CN=a\\x',
+    ],
+    ...[
+      'CN=#',
+      'CN=#zz',
+      'CN=#0',
+      'XX=a',
+      'constructor=a',
+      'toString=a',
+      '/CN=a/O=b',
+      'CN=a/,O',
+      `O=${'o'.repeat(511)}`,
+    ],
+  ]) {
+    assert.is(canonicalNameText(bad), undefined, bad);
+  }
+  assert.is(canonicalNameText(`O=${'o'.repeat(510)}`)?.length, 512);
+});
+written.run();
