@@ -18,11 +18,22 @@ export { type Certificate, parseCertificate } from './certificate.js';
 export {
   type CredentialInput,
   type Credentials,
+  type CrlInput,
   credentialFaults,
   credentialInputNames,
   loadCredentials,
   type PemInput,
 } from './credentials.js';
+export {
+  CrlFault,
+  type CrlFaultCode,
+  crlFaults,
+  parseCrl,
+  type RevocationEntry,
+  type RevocationList,
+  type RevokedSerials,
+  verifyCrl,
+} from './crl.js';
 export type { TlsVersion } from './defaults.js';
 export { type DialOptions, dial } from './dial.js';
 export type { DistinguishedName, NameAttribute } from './distinguished-name.js';
@@ -33,6 +44,8 @@ export { byPath } from './path-rule.js';
 export { PemFault, type PemFaultCode, pemFaults } from './pem.js';
 export { type ProbeOptions, type ProbeResult, probe } from './probe.js';
 export { explainAlert, explainSilence, type TransportCode } from './refusal.js';
+export { Revocation, type RevocationFault, type RevocationOptions } from './revocation.js';
+export type { RevocationReason } from './revocation-reason.js';
 export type { Rule, RuleSubject, RuleVerdict } from './rule.js';
 export { parseRule, rulesFrom } from './rule-text.js';
 export type { SubjectAltNames } from './san.js';
