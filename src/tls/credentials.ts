@@ -68,7 +68,8 @@ export interface Credentials {
 
 type Option = 'ca' | 'cert' | 'key' | 'passphrase' | 'minVersion';
 
-function fault(option: Option, code: string, words: string, cause?: unknown): UsageError {
+/** Returns the error about a credential. */
+export function fault(option: Option, code: string, words: string, cause?: unknown): UsageError {
   return new UsageError(code, `${option}: ${words}`, { option }, cause === undefined ? undefined : { cause });
 }
 
@@ -77,7 +78,7 @@ function isPem(value: unknown): value is PemInput {
 }
 
 /** Runs a reader of PEM, and says which option its fault is in. */
-function reading<T>(option: Option, read: () => T): T {
+export function reading<T>(option: Option, read: () => T): T {
   try {
     return read();
   } catch (error) {
@@ -86,7 +87,8 @@ function reading<T>(option: Option, read: () => T): T {
   }
 }
 
-function present(option: 'cert' | 'key', value: unknown): PemInput {
+/** Returns a credential that cannot be done without, as it is. */
+export function present(option: 'cert' | 'key', value: unknown): PemInput {
   if (value === undefined || value === null)
     throw fault(option, 'credential-missing', credentialFaults['credential-missing']);
   if (!isPem(value)) throw fault(option, 'credential-not-pem', credentialFaults['credential-not-pem']);
@@ -127,7 +129,8 @@ function readAuthorities(input: unknown): Pick<Credentials, 'ca' | 'anchors' | '
   return { ca: [toPem(blocks)], anchors: blocks.map(({ der }) => new X509Certificate(der)), authorityNames };
 }
 
-function parse(option: 'ca' | 'cert', der: Buffer, which: string): ReturnType<typeof parseCertificate> {
+/** Parses a certificate; `which` of them it is goes into the error. */
+export function parse(option: 'ca' | 'cert', der: Buffer, which: string): ReturnType<typeof parseCertificate> {
   try {
     return parseCertificate(der);
   } catch (error) {
@@ -141,7 +144,8 @@ function parse(option: 'ca' | 'cert', der: Buffer, which: string): ReturnType<ty
   }
 }
 
-function readKey(input: PemInput, passphrase: string | undefined): { pem: string; key: KeyObject } {
+/** Returns the one private key of PEM text, and that text. */
+export function readKey(input: PemInput, passphrase: string | undefined): { pem: string; key: KeyObject } {
   const block = reading('key', () => readPemPrivateKey(input, { allowEncrypted: passphrase !== undefined }));
   const pem = typeof input === 'string' ? input : Buffer.from(input).toString('utf8');
   try {

@@ -53,11 +53,15 @@ export const purposeOids = {
   clientAuth: '1.3.6.1.5.5.7.3.2',
 } as const;
 
-/** Signature algorithms that `pki` uses (RFC 5758 §3.2, RFC 4055 §5, RFC 8410 §3); the weak ones (RFC 3279 §2.2) in forgeries only. */
+/** Signature algorithms (RFC 5758 §3.2, RFC 4055 §5, RFC 8410 §3); the weak ones (RFC 3279 §2.2) are written in forgeries only. */
 export const signatureOids = {
   ecdsaWithSha256: '1.2.840.10045.4.3.2',
+  ecdsaWithSha384: '1.2.840.10045.4.3.3',
+  ecdsaWithSha512: '1.2.840.10045.4.3.4',
   ecdsaWithSha1: '1.2.840.10045.4.1',
   sha256WithRsaEncryption: '1.2.840.113549.1.1.11',
+  sha384WithRsaEncryption: '1.2.840.113549.1.1.12',
+  sha512WithRsaEncryption: '1.2.840.113549.1.1.13',
   sha1WithRsaEncryption: '1.2.840.113549.1.1.5',
   md5WithRsaEncryption: '1.2.840.113549.1.1.4',
   ed25519: '1.3.101.112',
