@@ -46,6 +46,15 @@ export const extensionOids = {
   extendedKeyUsage: '2.5.29.37',
 } as const;
 
+/** Extensions of a certificate revocation list (RFC 5280 §5.2) and of its entries (§5.3). */
+export const crlExtensionOids = {
+  cRLNumber: '2.5.29.20',
+  reasonCode: '2.5.29.21',
+  deltaCRLIndicator: '2.5.29.27',
+  issuingDistributionPoint: '2.5.29.28',
+  certificateIssuer: '2.5.29.29',
+} as const;
+
 /** Purposes of the extended key usage extension (RFC 5280 §4.2.1.12). */
 export const purposeOids = {
   any: '2.5.29.37.0',

@@ -1,6 +1,6 @@
 /**
- * A private certificate authority for development and tests, held in memory. It issues what TLS needs and nothing more;
- * it has no revocation, and its key is as safe as the process.
+ * A private certificate authority for development and tests, held in memory. It issues what TLS needs and nothing more,
+ * and its key is as safe as the process.
  */
 import type { Buffer } from 'node:buffer';
 import { type KeyObject, randomBytes } from 'node:crypto';
@@ -19,6 +19,7 @@ import {
   subjectKeyIdentifier,
 } from './extensions.js';
 import { generateKeyPair, type KeyType } from './key-pair.js';
+import { type IssuedRevocationList, issueRevocationList, type RevocationListOptions } from './revocation-list.js';
 
 /** A certificate with its private key. */
 export interface IssuedCertificate {
@@ -95,6 +96,12 @@ export interface Authority extends IssuedCertificate {
    * @throws UsageError as `issue`, and if the path length of this one does not allow it.
    */
   issueAuthority(options?: AuthorityOptions): Authority;
+  /**
+   * Issues a list of what this authority has revoked. It keeps no account of that: the caller does.
+   *
+   * @throws UsageError if a serial number, a time or the number of the list cannot be written.
+   */
+  revocationList(options: RevocationListOptions): IssuedRevocationList;
 }
 
 /** What an authority signs with. */
@@ -163,10 +170,16 @@ function makeAuthority(options: AuthorityOptions, parent: Issuer | undefined): A
 
 /** Returns the authority of a certificate, which signs with what is given. */
 export function authorityOf(issued: IssuedCertificate, self: Issuer): Authority {
+  let lastListNumber = -1;
   return {
     ...issued,
     issue: (leaf) => issueLeaf(leaf, self),
     issueAuthority: (below = {}) => makeAuthority(below, self),
+    revocationList: (list) => {
+      const { pem, der, number } = issueRevocationList(list, self, lastListNumber);
+      lastListNumber = number;
+      return { pem, der };
+    },
   };
 }
 
