@@ -99,7 +99,8 @@ export interface Authority extends IssuedCertificate {
   /**
    * Issues a list of what this authority has revoked. It keeps no account of that: the caller does.
    *
-   * @throws UsageError if a serial number, a time or the number of the list cannot be written.
+   * @throws UsageError if a serial number, a time or the number of the list cannot be written, or if the certificate of
+   *   this authority does not allow it to sign lists.
    */
   revocationList(options: RevocationListOptions): IssuedRevocationList;
 }
@@ -112,6 +113,7 @@ export interface Issuer {
   readonly notAfter: Date;
   /** How many authorities may stand below it; `undefined` when there is no limit. */
   readonly pathLength: number | undefined;
+  readonly maySignLists: boolean;
   /** What goes behind a certificate that this one issues: its own chain, or nothing for a root. */
   readonly chain: readonly Buffer[];
 }
@@ -165,7 +167,8 @@ function makeAuthority(options: AuthorityOptions, parent: Issuer | undefined): A
   );
   const issued = withKey([der, ...(parent?.chain ?? [])], privateKey);
   const chain = parent === undefined ? [] : issued.chain;
-  return authorityOf(issued, { name, privateKey, keyId, notAfter: validity.notAfter, pathLength, chain });
+  const { notAfter } = validity;
+  return authorityOf(issued, { name, privateKey, keyId, notAfter, pathLength, maySignLists: true, chain });
 }
 
 /** Returns the authority of a certificate, which signs with what is given. */
@@ -176,6 +179,12 @@ export function authorityOf(issued: IssuedCertificate, self: Issuer): Authority 
     issue: (leaf) => issueLeaf(leaf, self),
     issueAuthority: (below = {}) => makeAuthority(below, self),
     revocationList: (list) => {
+      if (!self.maySignLists) {
+        throw new UsageError(
+          'may-not-revoke',
+          'the authority may not sign revocation lists: its keyUsage lacks cRLSign (RFC 5280 §4.2.1.3)',
+        );
+      }
       const { pem, der, number } = issueRevocationList(list, self, lastListNumber);
       lastListNumber = number;
       return { pem, der };

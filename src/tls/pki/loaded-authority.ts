@@ -75,6 +75,7 @@ export function loadAuthority(input: AuthorityInput): Authority {
     keyId: subjectKeyId ?? keyIdentifier(own.x509.publicKey),
     notAfter: endOf(path),
     pathLength: pathLengthOf(path),
+    maySignLists: own.says.keyUsage?.includes('cRLSign') !== false,
     chain: isRoot ? [] : issued.chain,
   });
 }
