@@ -3,6 +3,7 @@ import { Buffer } from 'node:buffer';
 import type { KeyObject } from 'node:crypto';
 import { UsageError } from '../../errors.js';
 import { escapeText } from '../../text.js';
+import { writePem } from '../pem.js';
 import { type RevocationReason, revocationReasons } from '../revocation-reason.js';
 import { writeRevocationList } from './crl-writer.js';
 import { authorityKeyIdentifier, cRLNumber, reasonCode } from './extensions.js';
@@ -92,13 +93,7 @@ export function issueRevocationList(
     },
     issuer.privateKey,
   );
-  return { pem: revocationListPem(der), der, number };
-}
-
-/** Returns the PEM of a list, in lines of 64 characters (RFC 7468 §6). */
-function revocationListPem(der: Buffer): string {
-  const lines = der.toString('base64').replace(/.{64}(?=.)/g, '$&\n');
-  return `-----BEGIN X509 CRL-----\n${lines}\n-----END X509 CRL-----\n`;
+  return { pem: writePem('X509 CRL', der), der, number };
 }
 
 function isWritable(date: Date): boolean {
