@@ -53,8 +53,8 @@ export const pkiIssueCa: Command = {
     days: 'how many days it is valid (default 3650), but not longer than the CA that issues it',
   },
   notes: `Writes NAME.pem, the certificate and the CAs above it without the root, and
-NAME.key, its key, which can be read by you alone (mode 0600). The CA of pki init
-may have no CA below it: make a root with --self-signed.`,
+NAME.key, its key, which can be read by you alone (mode 0600). The CA of
+pki init may have no CA below it: make a root with --self-signed.`,
   run: issueCa,
 };
 

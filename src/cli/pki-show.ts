@@ -8,9 +8,11 @@ import {
   type Inspected,
   type InspectedCertificate,
   type InspectedKey,
+  type InspectedList,
   type InspectedRequest,
   inspect,
   isIssuedBy,
+  isListOf,
   type KeyDescription,
   purposeName,
 } from '../tls/pki/inspection/index.js';
@@ -24,15 +26,16 @@ import { columns, type Paint, paintFor, wrap } from './terminal.js';
 
 export const pkiShow: Command = {
   name: 'pki show',
-  summary: 'says what is in files: certificates, private keys, signing requests',
+  summary: 'says what is in files: certificates, private keys, revocation lists, requests',
   operand: 'FILE…',
   flags: ['json', 'passphrase-file'],
   required: [],
   withoutEffect: ['min-tls', 'trace'],
   flagHelp: { 'passphrase-file': 'the passphrase of the private keys that are locked by one' },
-  notes: `Takes PEM, with any number of blocks, and DER. Of a private key only its kind is
-shown, and which certificate in the same files it belongs to. Nothing is judged:
-whether a certificate is signed by another is looked at in these files only.`,
+  notes: `Takes PEM, with any number of blocks, and DER. Fingerprint (of the certificate)
+and SPKI pin (of its key) are SHA-256. Of a private key only its kind is shown,
+and which certificate in the same files it belongs to. Nothing is judged: who
+signed a certificate is looked for in these files only.`,
   run,
 };
 
@@ -41,13 +44,17 @@ interface Shown {
   readonly file: string;
   /** Its place in the file, from 1. */
   readonly place: number;
+  /** How many there are in the file. */
+  readonly count: number;
   readonly what: Inspected;
 }
 
 async function run(settings: Settings, ...files: string[]): Promise<ExitCode> {
   const { passphrase } = readPassphrase(settings);
   const all = files.flatMap((file) =>
-    inspectFile(file, passphrase).map((what, index): Shown => ({ file, place: index + 1, what })),
+    inspectFile(file, passphrase).map((what, index, { length }): Shown => {
+      return { file, place: index + 1, count: length, what };
+    }),
   );
   process.stdout.write(settings.json === true ? `${JSON.stringify(toJson(all), undefined, 2)}\n` : page(all));
   const unread = all.filter(({ what }) => what.type === 'other' && what.fault !== undefined);
@@ -66,8 +73,8 @@ function inspectFile(file: string, passphrase: string | undefined): Inspected[] 
   }
 }
 
-function placeText({ file, place }: Shown): string {
-  return `${escapeText(file)} (${place})`;
+function placeText({ file, place, count }: Shown): string {
+  return count === 1 ? escapeText(file) : `${escapeText(file)} (${place} of ${count})`;
 }
 
 // What one thing has to do with others.
@@ -81,7 +88,8 @@ function signerText(one: Shown & { what: InspectedCertificate }, all: readonly S
   if (isIssuedBy(one.what, one.what)) return 'itself';
   const certificates = all.filter(isCertificate);
   const next = certificates.find(({ file, place }) => file === one.file && place > one.place);
-  if (next !== undefined && isIssuedBy(one.what, next.what)) return `the next certificate of the file (${next.place})`;
+  if (next !== undefined && isIssuedBy(one.what, next.what))
+    return `the next certificate of this file (${next.place} of ${next.count})`;
   const signer = certificates.find(({ what }) => isIssuedBy(one.what, what));
   if (signer !== undefined)
     return next === undefined || signer.file !== one.file
@@ -102,7 +110,7 @@ function ownersText({ what }: Shown & { what: InspectedKey }, all: readonly Show
 type Row = readonly [label: string, text: string];
 
 /** Where the texts begin, behind the widest label. */
-const textColumn = 14;
+const textColumn = 15;
 
 function page(all: readonly Shown[]): string {
   const paint = paintFor(process.stdout, process.env);
@@ -130,6 +138,8 @@ function describe(one: Shown, all: readonly Shown[], hasCertificate: boolean, pa
         what.says.basicConstraints?.ca === true ? 'CA certificate' : 'certificate',
         certificateRows({ ...one, what }, all, paint),
       ];
+    case 'revocation-list':
+      return ['revocation list (CRL)', listRows({ ...one, what }, all, paint)];
     case 'request':
       return ['signing request (CSR): no certificate yet', requestRows(what)];
     case 'private-key':
@@ -146,10 +156,13 @@ function describe(one: Shown, all: readonly Shown[], hasCertificate: boolean, pa
 
 function certificateRows(one: Shown & { what: InspectedCertificate }, all: readonly Shown[], paint: Paint): Row[] {
   const { says, key, signature, fingerprint } = one.what;
+  const names = nameRows(says.san);
   return [
     ['subject', says.subject.text === '' ? 'none' : says.subject.text],
     ['issuer', says.issuer.text],
-    ...nameRows(says.san),
+    ...(names.length > 0 || says.basicConstraints?.ca === true
+      ? names
+      : [['names', 'none (no subject alternative name)'] as const]),
     ['valid', `${dateText(says.validFrom)} to ${dateText(says.validTo)}`],
     ['', validityText(says.validFrom, says.validTo, paint)],
     ['purpose', says.extendedKeyUsage?.map(purposeName).join(', ') ?? 'any (no extended key usage)'],
@@ -159,8 +172,8 @@ function certificateRows(one: Shown & { what: InspectedCertificate }, all: reado
     ['signature', signature],
     ['signed by', signerText(one, all)],
     ['serial', says.serialNumber],
-    ['SHA-256', fingerprint],
-    ['SPKI', says.publicKeySha256],
+    ['fingerprint', fingerprint],
+    ['SPKI pin', says.publicKeySha256],
   ];
 }
 
@@ -181,7 +194,7 @@ function nameRows(san: SubjectAltNames): Row[] {
       ],
     ];
   };
-  const rows = [
+  return [
     ...row('DNS names', san.dns),
     ...row('addresses', san.ip),
     ...row('URIs', san.uri),
@@ -191,11 +204,9 @@ function nameRows(san: SubjectAltNames): Row[] {
       san.directoryName.map(({ text }) => text),
     ),
     ...row('other names', [...san.otherName, ...san.registeredId]),
-    // These are escaped already, where they were found unfit.
-    ...row('unusable', []),
+    // Escaped already, where they were found unfit.
     ...san.unusable.slice(0, shownNames).map(({ kind, text }): Row => ['unusable', `${kind} "${text}"`]),
   ];
-  return rows.length > 0 ? rows : [['names', 'none (no subject alternative name)']];
 }
 
 function validityText(from: Date, to: Date, paint: Paint): string {
@@ -230,13 +241,37 @@ function keyText({ algorithm, bits }: KeyDescription): string {
   return bits === undefined ? algorithm : `${algorithm}, ${bits} bits`;
 }
 
+function listRows(one: Shown & { what: InspectedList }, all: readonly Shown[], paint: Paint): Row[] {
+  const { says, signature } = one.what;
+  const { issuer, number, thisUpdate, nextUpdate, revoked } = says;
+  const signer = all.filter(isCertificate).find(({ what }) => isListOf(one.what, what));
+  const entries = [...revoked].slice(-shownNames).map(({ serialNumber, date, reason }): Row => {
+    return ['', `${serialNumber}  ${dateText(date).slice(0, 10)}${reason === undefined ? '' : `  ${reason}`}`];
+  });
+  const left = revoked.size - entries.length;
+  return [
+    ['issuer', issuer.text],
+    ['number', number === undefined ? 'none' : String(number)],
+    ['issued', dateText(thisUpdate)],
+    ['next update', nextUpdate === undefined ? 'it does not say' : dateText(nextUpdate)],
+    ...(nextUpdate === undefined ? [] : [['', validityText(thisUpdate, nextUpdate, paint)] as const]),
+    ['signature', signature],
+    ['signed by', signer === undefined ? 'none of these files' : `that of ${placeText(signer)}`],
+    [
+      'revoked',
+      `${revoked.size} certificate${revoked.size === 1 ? '' : 's'}${left > 0 ? `, of which the last ${entries.length}` : ''}`,
+    ],
+    ...entries,
+  ];
+}
+
 function requestRows({ subject, san, key, signature, publicKeySha256 }: InspectedRequest): Row[] {
   return [
     ['subject', subject.text === '' ? 'none' : subject.text],
     ...nameRows(san),
     ['key', keyText(key)],
     ['signature', signature],
-    ['SPKI', publicKeySha256],
+    ['SPKI pin', publicKeySha256],
   ];
 }
 
@@ -248,7 +283,7 @@ function keyRows(one: Shown & { what: InspectedKey }, all: readonly Shown[], has
   return [
     ['key', keyText(key)],
     ...(hasCertificate ? [['belongs', ownersText(one, all)] as const] : []),
-    ['SPKI', publicKeySha256],
+    ['SPKI pin', publicKeySha256],
   ];
 }
 
@@ -283,6 +318,22 @@ function jsonOf(one: Shown, all: readonly Shown[]): object {
           .filter(isCertificate)
           .filter((other) => isIssuedBy(what, other.what))
           .map(({ file, place }) => ({ file, place })),
+      };
+    }
+    case 'revocation-list': {
+      const { issuer, number, thisUpdate, nextUpdate, revoked } = what.says;
+      return {
+        type: what.type,
+        issuer: issuer.text,
+        number: number === undefined ? null : String(number),
+        thisUpdate,
+        nextUpdate: nextUpdate ?? null,
+        signature: what.signature,
+        issuedBy: all
+          .filter(isCertificate)
+          .filter((other) => isListOf(what, other.what))
+          .map(({ file, place }) => ({ file, place })),
+        revoked: [...revoked].map(({ serialNumber, date, reason = null }) => ({ serialNumber, date, reason })),
       };
     }
     case 'request':

@@ -199,15 +199,16 @@ function readRevocation(
   return new Revocation({ lists, anchors, acceptExpired: insecureAcceptExpiredCrl ?? false });
 }
 
-/** Returns the DER of each list in one entry of the option. */
-function readCrls(entry: unknown): Buffer[] {
+/** Returns the DER of each list in one entry of the option, at least one. */
+export function readCrls(entry: unknown): Buffer[] {
   if (!isPem(entry)) throw fault('crl', 'crl-not-pem', credentialFaults['crl-not-pem']);
   // A SEQUENCE of more than 127 octets: DER. What was given may be changed by its owner, and so it is copied.
   if (typeof entry !== 'string' && entry[0] === 0x30 && entry[1]! >= 0x80) return [Buffer.from(entry)];
   return reading('crl', () => readPemCrls(entry)).map(({ der }) => der);
 }
 
-function parseList(der: Buffer, which: string): RevocationList {
+/** Parses a revocation list; `which` of them it is goes into the error. */
+export function parseList(der: Buffer, which: string): RevocationList {
   try {
     return parseCrl(der);
   } catch (error) {

@@ -11,4 +11,5 @@ export {
 export { createDevelopmentPki, type DevelopmentPki } from './development.js';
 export type { KeyType } from './key-pair.js';
 export { type AuthorityInput, loadAuthority } from './loaded-authority.js';
+export { type LoadedRevocationList, loadRevocationList } from './loaded-revocation-list.js';
 export type { IssuedRevocationList, RevocationListOptions, RevokedCertificate } from './revocation-list.js';

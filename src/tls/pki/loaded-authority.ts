@@ -2,13 +2,12 @@
  * An authority that is read from PEM, whoever made it. What could only issue certificates that nobody accepts is refused
  * here, before it does.
  */
-import type { Buffer } from 'node:buffer';
+import { Buffer } from 'node:buffer';
 import { type KeyObject, X509Certificate } from 'node:crypto';
 import { type Certificate, parseCertificate } from '../certificate.js';
 import { credentialFaults, fault, type PemInput, parse, present, reading, readKey } from '../credentials.js';
 import { readPemCertificates } from '../pem.js';
 import { type Authority, authorityOf, withKey } from './authority.js';
-import { certificateParts } from './certificate-parts.js';
 import { keyIdentifier } from './certificate-writer.js';
 
 /** An authority in PEM, as text or bytes. */
@@ -63,16 +62,16 @@ export function loadAuthority(input: AuthorityInput): Authority {
   }
   const path = pathOf(own, certificates);
   check(own, key);
-  const { subject, subjectKeyId } = certificateParts(own.der);
+  const { subjectDer, subjectKeyId } = own.says;
   const isRoot = isSelfSigned(own);
   const issued = withKey(
     path.filter((one) => one === own || !isSelfSigned(one)).map(({ der }) => der),
     key,
   );
   return authorityOf(issued, {
-    name: subject,
+    name: subjectDer,
     privateKey: key,
-    keyId: subjectKeyId ?? keyIdentifier(own.x509.publicKey),
+    keyId: subjectKeyId === undefined ? keyIdentifier(own.x509.publicKey) : Buffer.from(subjectKeyId, 'hex'),
     notAfter: endOf(path),
     pathLength: pathLengthOf(path),
     maySignLists: own.says.keyUsage?.includes('cRLSign') !== false,

@@ -2,16 +2,17 @@
  * Certificates as anyone asks for them, sense or nonsense, and what is needed to make one that is wrong in exactly one way:
  * for the conformance cases, which show them to peers that must refuse them. A door within the package only.
  */
-import type { Buffer } from 'node:buffer';
+import { Buffer } from 'node:buffer';
 import { createPrivateKey, generateKeyPairSync, type KeyObject, X509Certificate } from 'node:crypto';
+import { parseCertificate } from '../../certificate.js';
+import { DerReader, tags } from '../../der.js';
+import { extensionOids } from '../../oids.js';
 import { type IssuedCertificate, randomSerial, withKey } from '../authority.js';
-import { certificateParts } from '../certificate-parts.js';
 import { type Digest, keyIdentifier, writeCertificate } from '../certificate-writer.js';
 import { generateKeyPair } from '../key-pair.js';
 
 export { purposeOids } from '../../oids.js';
 export type { IssuedCertificate } from '../authority.js';
-export { type CertificateParts, certificateParts } from '../certificate-parts.js';
 export { contextConstructed, octetString, sequence } from '../der-writer.js';
 export {
   authorityKeyIdentifier,
@@ -77,6 +78,60 @@ export function forge({
 /** An RSA pair of any size, however weak. */
 export function weakKeys(modulusLength: number): Keys {
   return generateKeyPairSync('rsa', { modulusLength });
+}
+
+/** The parts of a certificate that a forgery of it copies, as they stand in it. */
+export interface CertificateParts {
+  /** DER of a Name. */
+  readonly subject: Buffer;
+  /** DER of a Name. */
+  readonly issuer: Buffer;
+  /** DER of the extension; `undefined` when there is none. */
+  readonly subjectAltName: Buffer | undefined;
+  readonly subjectKeyId: Buffer | undefined;
+  readonly authorityKeyId: Buffer | undefined;
+  /** How many authorities may stand below; `undefined`: no limit, or no authority. */
+  readonly pathLength: number | undefined;
+  /** Where the serial number ends. */
+  readonly serialEnd: number;
+}
+
+/** @throws DerError if it is no certificate */
+export function certificateParts(der: Buffer): CertificateParts {
+  const { basicConstraints, subjectKeyId, authorityKeyId } = parseCertificate(der);
+  const fields = new DerReader(der).enter(tags.sequence).enter(tags.sequence);
+  if (fields.nextTag === 0xa0) fields.skip();
+  fields.integer();
+  const serialEnd = fields.offset;
+  fields.skip();
+  const issuer = fields.skip();
+  fields.skip();
+  const subject = fields.skip();
+  let subjectAltName: Buffer | undefined;
+  while (!fields.done && subjectAltName === undefined) {
+    if (fields.nextTag === 0xa3) subjectAltName = findExtension(fields.enter(0xa3), extensionOids.subjectAltName);
+    else fields.skip();
+  }
+  const octets = (hex: string | undefined): Buffer | undefined =>
+    hex === undefined ? undefined : Buffer.from(hex, 'hex');
+  return {
+    subject,
+    issuer,
+    subjectAltName,
+    subjectKeyId: octets(subjectKeyId),
+    authorityKeyId: octets(authorityKeyId),
+    pathLength: basicConstraints?.pathLength,
+    serialEnd,
+  };
+}
+
+function findExtension(explicit: DerReader, type: string): Buffer | undefined {
+  const list = explicit.enter(tags.sequence);
+  while (!list.done) {
+    const whole = list.skip();
+    if (new DerReader(whole).enter(tags.sequence).objectIdentifier() === type) return whole;
+  }
+  return undefined;
 }
 
 /** DER of each certificate in a PEM file. */

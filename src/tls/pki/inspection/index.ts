@@ -6,6 +6,7 @@ import { Buffer } from 'node:buffer';
 import { createHash, createPrivateKey, createPublicKey, type KeyObject, X509Certificate } from 'node:crypto';
 import { escapeText } from '../../../text.js';
 import { type Certificate, parseCertificate } from '../../certificate.js';
+import { CrlFault, parseCrl, type RevocationList, verifyCrl } from '../../crl.js';
 import { DerError, DerReader, tags } from '../../der.js';
 import { type DistinguishedName, readName } from '../../distinguished-name.js';
 import { extensionOids } from '../../oids.js';
@@ -54,7 +55,13 @@ export interface InspectedOther {
   readonly fault: string | undefined;
 }
 
-export type Inspected = InspectedCertificate | InspectedKey | InspectedRequest | InspectedOther;
+export interface InspectedList {
+  readonly type: 'revocation-list';
+  readonly says: RevocationList;
+  readonly signature: string;
+}
+
+export type Inspected = InspectedCertificate | InspectedList | InspectedKey | InspectedRequest | InspectedOther;
 
 /**
  * Returns what is in a file, PEM or DER, in its order; at least one.
@@ -87,6 +94,9 @@ function inspectBlock({ label, der, encrypted }: PemBlock, pem: string, passphra
     case 'CERTIFICATE':
     case 'X509 CERTIFICATE':
       return attempt('certificate', () => inspectCertificate(der));
+    case 'X509 CRL':
+    case 'CRL':
+      return attempt('revocation list (CRL)', () => inspectList(der));
     case 'CERTIFICATE REQUEST':
     case 'NEW CERTIFICATE REQUEST':
       return attempt('signing request (CSR)', () => inspectRequest(der));
@@ -106,6 +116,7 @@ function inspectBlock({ label, der, encrypted }: PemBlock, pem: string, passphra
 function inspectDer(der: Buffer, passphrase: string | undefined): Inspected {
   const readers = [
     () => inspectCertificate(der),
+    () => inspectList(der),
     () => inspectRequest(der),
     () => inspectPublicKey(createPublicKey({ key: der, format: 'der', type: 'spki' })),
     ...(['pkcs8', 'sec1', 'pkcs1'] as const).map(
@@ -125,7 +136,7 @@ function inspectDer(der: Buffer, passphrase: string | undefined): Inspected {
   const isPkcs12 = content.nextTag === tags.integer && content.integer().equals(Buffer.from([3]));
   if (isPkcs12) return { type: 'other', label: 'PKCS#12', fault: undefined };
   if (isEncryptedKey(der)) return { type: 'private-key', key: undefined, isLocked: true, publicKeySha256: undefined };
-  return { type: 'other', label: 'DER', fault: 'it is none of certificate, request, list and key' };
+  return { type: 'other', label: 'DER', fault: 'is none of certificate, revocation list, request and key' };
 }
 
 function isEncryptedKey(der: Buffer): boolean {
@@ -143,7 +154,8 @@ function attempt(label: string, read: () => Inspected): Inspected {
   try {
     return read();
   } catch (error) {
-    const detail = error instanceof DerError ? error.message : 'it is malformed, or of a kind that Node.js cannot read';
+    const isTold = error instanceof DerError || error instanceof CrlFault;
+    const detail = isTold ? error.message : 'is malformed, or of a kind that Node.js cannot read';
     return { type: 'other', label, fault: escapeText(detail) };
   }
 }
@@ -186,6 +198,13 @@ function pinOf(publicKey: KeyObject): string {
 
 function sha256(octets: Buffer): string {
   return createHash('sha256').update(octets).digest('hex');
+}
+
+function inspectList(der: Buffer): InspectedList {
+  const list = new DerReader(der).enter(tags.sequence);
+  list.skip();
+  const algorithm = list.enter(tags.sequence).objectIdentifier();
+  return { type: 'revocation-list', says: parseCrl(der), signature: signatureName(algorithm) };
 }
 
 /** RFC 2986 §4. */
@@ -239,4 +258,9 @@ export function isIssuedBy(one: InspectedCertificate, issuer: InspectedCertifica
     // A key that OpenSSL cannot use signed nothing.
     return false;
   }
+}
+
+/** Whether a list was signed by the key of a certificate, whose name it tells. */
+export function isListOf(list: InspectedList, issuer: InspectedCertificate): boolean {
+  return verifyCrl(list.says, issuer.x509);
 }

@@ -14,9 +14,9 @@ const signatureNames: Readonly<Record<string, string>> = {
   [signatureOids.sha512WithRsaEncryption]: 'RSA with SHA-512',
   [signatureOids.sha1WithRsaEncryption]: 'RSA with SHA-1 (weak)',
   [signatureOids.md5WithRsaEncryption]: 'RSA with MD5 (broken)',
-  '1.2.840.113549.1.1.10': 'RSA-PSS',
+  [signatureOids.rsassaPss]: 'RSA-PSS',
   [signatureOids.ed25519]: 'Ed25519',
-  '1.3.101.113': 'Ed448',
+  [signatureOids.ed448]: 'Ed448',
 };
 
 const purposeNames: Readonly<Record<string, string>> = {
