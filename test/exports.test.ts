@@ -94,7 +94,7 @@ const doors: Readonly<Record<string, readonly string[]>> = {
     'probe',
     'verifyPeer',
   ],
-  './pki': ['createAuthority', 'createDevelopmentPki'],
+  './pki': ['createAuthority', 'createDevelopmentPki', 'loadAuthority', 'loadRevocationList'],
   './conformance': [
     'NotTestableError',
     'allCases',
