@@ -125,10 +125,11 @@ function readDate(text: string): number | undefined {
   return date.getUTCDate() === Number(match[2]) ? date.getTime() : undefined;
 }
 
-/** Colons, spaces and `0x` are how other programs write it. */
+/** As certificates write it: whole octets in upper case. Colons, spaces and `0x` are how other programs write it. */
 function readSerial(text: string): string | undefined {
   const hex = text.replace(/^0x|[: ]/gi, '').replace(/^0+(?=.)/, '');
-  return /^[0-9a-f]{1,40}$/i.test(hex) ? hex.toUpperCase() : undefined;
+  if (!/^[0-9a-f]{1,40}$/i.test(hex)) return undefined;
+  return hex === '0' || hex.length % 2 === 0 ? hex.toUpperCase() : `0${hex.toUpperCase()}`;
 }
 
 export const flags: Readonly<Record<FlagName, Flag>> = {

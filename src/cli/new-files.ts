@@ -16,14 +16,14 @@ export interface NewFile {
 /**
  * Writes files to a directory, which is made if need be.
  *
- * @param another what to name instead, when they are there already
+ * @param another what to do instead, when they are there already
  * @throws Fault (exit code 2) when one is there and `mayReplace` is false, or one cannot be written: then none is
  */
 export function writeNewFiles(
   directory: string,
   newFiles: readonly NewFile[],
   mayReplace: boolean,
-  another = 'directory',
+  another = 'name another directory',
 ): void {
   const files = newFiles.map((file) => ({ ...file, path: join(directory, file.name) }));
   const shown = directory === '.' ? 'this directory' : escapeText(directory);
@@ -40,13 +40,13 @@ export function writeNewFiles(
     if (present.length > 0) {
       throw usageFault(
         `${shown} has ${present.join(', ')} already; nothing was written`,
-        `name another ${another}, or replace them with --force`,
+        `${another}, or replace them with --force`,
       );
     }
   }
   const unlike = files.find(({ path }) => statSync(path, { throwIfNoEntry: false })?.isDirectory());
   if (unlike !== undefined) {
-    throw usageFault(`${escapeText(unlike.path)} is a directory; nothing was written`, `name another ${another}`);
+    throw usageFault(`${escapeText(unlike.path)} is a directory; nothing was written`, another);
   }
   writeAll(files, mayReplace);
 }

@@ -184,7 +184,7 @@ function writePair({ directory, base }: Target, { cert, key }: IssuedCertificate
     { name: `${base}.pem`, content: cert, mode: 0o644 },
     { name: `${base}.key`, content: key, mode: 0o600 },
   ];
-  writeNewFiles(directory, files, settings.force === true, 'name');
+  writeNewFiles(directory, files, settings.force === true, 'give another name');
 }
 
 function isSelfIssued({ der }: IssuedCertificate): boolean {

@@ -184,15 +184,7 @@ function nameRows(san: SubjectAltNames): Row[] {
   const row = (label: string, names: readonly string[]): Row[] => {
     if (names.length === 0) return [];
     const more = names.length > shownNames ? ` and ${names.length - shownNames} more` : '';
-    return [
-      [
-        label,
-        `${names
-          .slice(0, shownNames)
-          .map((name) => escapeText(name))
-          .join(', ')}${more}`,
-      ],
-    ];
+    return [[label, `${names.slice(0, shownNames).map(nameText).join(', ')}${more}`]];
   };
   return [
     ...row('DNS names', san.dns),
@@ -207,6 +199,12 @@ function nameRows(san: SubjectAltNames): Row[] {
     // Escaped already, where they were found unfit.
     ...san.unusable.slice(0, shownNames).map(({ kind, text }): Row => ['unusable', `${kind} "${text}"`]),
   ];
+}
+
+/** One name must not read like two. */
+function nameText(name: string): string {
+  const text = escapeText(name);
+  return /[",]/.test(text) ? `"${text.replaceAll('"', '\\"')}"` : text;
 }
 
 function validityText(from: Date, to: Date, paint: Paint): string {

@@ -4,7 +4,7 @@
  */
 import { Buffer } from 'node:buffer';
 import { type KeyObject, X509Certificate } from 'node:crypto';
-import { type Certificate, parseCertificate } from '../certificate.js';
+import type { Certificate } from '../certificate.js';
 import { credentialFaults, fault, type PemInput, parse, present, reading, readKey } from '../credentials.js';
 import { readPemCertificates } from '../pem.js';
 import { type Authority, authorityOf, withKey } from './authority.js';
@@ -47,9 +47,8 @@ export function loadAuthority(input: AuthorityInput): Authority {
     throw fault('passphrase', 'option-not-a-string', 'must be a string');
   }
   const pem = present('cert', input.cert);
-  const certificates = reading('cert', () => readPemCertificates(pem)).map(({ der }, index): Read => {
-    parse('cert', der, index === 0 ? 'the certificate' : `certificate ${index + 1}`);
-    return { der, x509: new X509Certificate(der), says: parseCertificate(der) };
+  const certificates = reading('cert', () => readPemCertificates(pem)).map(({ der }, index) => {
+    return readCertificate(der, index === 0 ? 'the certificate' : `certificate ${index + 1}`);
   });
   const { key } = readKey(present('key', input.key), input.passphrase);
   const own = certificates.find(({ x509 }) => x509.checkPrivateKey(key));
@@ -77,6 +76,15 @@ export function loadAuthority(input: AuthorityInput): Authority {
     maySignLists: own.says.keyUsage?.includes('cRLSign') !== false,
     chain: isRoot ? [] : issued.chain,
   });
+}
+
+function readCertificate(der: Buffer, which: string): Read {
+  const says = parse('cert', der, which);
+  try {
+    return { der, x509: new X509Certificate(der), says };
+  } catch (error) {
+    throw fault('cert', 'certificate-malformed', `${which} ${credentialFaults['certificate-malformed']}`, error);
+  }
 }
 
 function check({ says }: Read, key: KeyObject): void {

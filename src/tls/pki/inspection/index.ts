@@ -23,7 +23,8 @@ export interface InspectedCertificate {
   readonly signature: string;
   /** SHA-256 of the certificate, upper-case hex in pairs with colons. */
   readonly fingerprint: string;
-  readonly x509: X509Certificate;
+  /** `undefined` when OpenSSL cannot read it: then it is of no use, but what it says can be shown. */
+  readonly x509: X509Certificate | undefined;
 }
 
 export interface InspectedKey {
@@ -170,8 +171,16 @@ function inspectCertificate(der: Buffer): InspectedCertificate {
     fingerprint: sha256(der)
       .toUpperCase()
       .replace(/..(?=.)/g, '$&:'),
-    x509: new X509Certificate(der),
+    x509: opensslCertificate(der),
   };
+}
+
+function opensslCertificate(der: Buffer): X509Certificate | undefined {
+  try {
+    return new X509Certificate(der);
+  } catch {
+    return undefined;
+  }
 }
 
 function inspectPublicKey(key: KeyObject): InspectedKey {
@@ -252,6 +261,7 @@ function requestedNames(attributes: DerReader): SubjectAltNames {
 
 /** Whether a certificate was signed by the key of another, whose name it tells. */
 export function isIssuedBy(one: InspectedCertificate, issuer: InspectedCertificate): boolean {
+  if (one.x509 === undefined || issuer.x509 === undefined) return false;
   try {
     return one.x509.checkIssued(issuer.x509) && one.x509.verify(issuer.x509.publicKey);
   } catch {
@@ -262,5 +272,5 @@ export function isIssuedBy(one: InspectedCertificate, issuer: InspectedCertifica
 
 /** Whether a list was signed by the key of a certificate, whose name it tells. */
 export function isListOf(list: InspectedList, issuer: InspectedCertificate): boolean {
-  return verifyCrl(list.says, issuer.x509);
+  return issuer.x509 !== undefined && verifyCrl(list.says, issuer.x509);
 }
