@@ -122,7 +122,10 @@ function inspectDer(der: Buffer, passphrase: string | undefined): Inspected {
     () => inspectPublicKey(createPublicKey({ key: der, format: 'der', type: 'spki' })),
     ...(['pkcs8', 'sec1', 'pkcs1'] as const).map(
       (type) => () =>
-        privateKey(createPrivateKey({ key: der, format: 'der', type, passphrase: passphrase ?? '' }), false),
+        privateKey(
+          createPrivateKey({ key: der, format: 'der', type, passphrase: passphrase ?? '' }),
+          isEncryptedKey(der),
+        ),
     ),
   ];
   for (const read of readers) {
