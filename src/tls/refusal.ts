@@ -121,7 +121,10 @@ function revocationFault(
     return undefined;
   const fault = revocation.checkLeaf(new X509Certificate(presented.der));
   if (fault !== undefined || !isRevocation) return fault;
-  return { code, detail: `${escapeText(result)}, of an intermediate above it` };
+  // It is not the leaf that the lists name; of the chain above it nothing is seen here.
+  const what =
+    code === 'certificate-revoked' ? 'an intermediate above it' : 'the list for it or for an intermediate above it';
+  return { code, detail: `${what}, ${escapeText(result)}` };
 }
 
 /** What the server knows of a client whose TLS handshake failed. */
