@@ -68,7 +68,9 @@ revoking('takes a list in DER, and one whose number is ahead of the clock', asyn
   const number = 2 ** 47;
   const { der } = ca.revocationList({ revoked: [{ serialNumber: '07' }], number });
   writeFileSync(join(directory, 'b.crl'), der);
-  assert.is((await revoke('1.pem', '--serial', '7', '--serial', '0', '--crl', 'b.crl')).code, 0);
+  const { code, stdout } = await revoke('1.pem', '--serial', '7', '--serial', '0', '--crl', 'b.crl');
+  assert.is(code, 0);
+  assert.match(stdout.toString(), /revoked before, and left as it was\n {2}07\n/);
   assert.equal(
     list('b.crl').revoked.map(({ serialNumber }) => serialNumber),
     ['07', one, '0'],

@@ -159,3 +159,17 @@ export function signerOf(certificates: readonly Buffer[], keyPem: string, isRoot
 export function presented(chain: readonly Buffer[], keyPem: string): IssuedCertificate {
   return withKey(chain, createPrivateKey(keyPem));
 }
+
+/**
+ * Returns the PEM of a private key without its lock; as it is, where it has none or the passphrase does not fit.
+ *
+ * @param passphrase `undefined` when there is none
+ */
+export function unlocked(keyPem: string, passphrase: string | undefined): string {
+  if (passphrase === undefined) return keyPem;
+  try {
+    return createPrivateKey({ key: keyPem, passphrase }).export({ type: 'pkcs8', format: 'pem' }) as string;
+  } catch {
+    return keyPem;
+  }
+}
