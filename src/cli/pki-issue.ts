@@ -115,7 +115,12 @@ async function issueCa(settings: Settings, name: string): Promise<ExitCode> {
     return issuer === undefined ? createAuthority(options) : issuer.issueAuthority(options);
   });
   writePair(target, issued, settings);
-  const below = pathLength === undefined ? 'any number of CAs' : pathLength === 0 ? 'no CA' : `CAs ${pathLength} deep`;
+  const below =
+    pathLength === undefined
+      ? 'any number of CAs'
+      : pathLength === 0
+        ? 'no CA'
+        : `up to ${pathLength} CA${pathLength === 1 ? '' : 's'} in a row`;
   const caFlags = `\\\n    --ca ${quoted(`${name}.pem`)} --ca-key ${quoted(`${name}.key`)}`;
   const uses = [
     `pki issue client --kind client ${caFlags}`,

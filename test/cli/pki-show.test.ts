@@ -69,7 +69,7 @@ showing('tells what a person asks of a certificate, and who signed it', async ()
     `  fingerprint  ${x509.fingerprint256}`,
     `  SPKI pin     ${parseCertificate(server.der).publicKeySha256}`,
     'server.pem (2 of 2)  CA certificate',
-    '  CA           yes, with CAs 1 deep below it (path length 1)',
+    '  CA           yes, with up to 1 CA between it and a leaf (path length 1)',
     '  key          RSA, 2048 bits',
     '  signed by    that of root.pem',
     'root.pem  CA certificate',
@@ -192,7 +192,10 @@ showing('says what cannot be read, with exit code 2', async () => {
     block('CERTIFICATE', broken) + root.cert + block('DH PARAMETERS', broken),
   );
   const { code, stdout, stderr } = await show('broken.pem');
-  assert.match(stdout.toString(), /^broken\.pem \(1 of 3\) {2}certificate: no element 0x30 at octet 4\n/);
+  assert.match(
+    stdout.toString(),
+    /^broken\.pem \(1 of 3\) {2}certificate: cannot be read \(no element 0x30 at octet 4\)\n/,
+  );
   assert.match(stdout.toString(), /\nbroken\.pem \(2 of 3\) {2}CA certificate\n/);
   assert.match(stdout.toString(), /\nbroken\.pem \(3 of 3\) {2}DH PARAMETERS: not looked into\n/);
   assert.is(stderr, 'mtls-ws pki show: broken.pem (1 of 3) cannot be read\n');

@@ -190,7 +190,7 @@ for (const [name, generate, lockings] of opensslKeys) {
       .map((line) => line.replace(/^.*=/, ''));
     assert.match(shown, new RegExp(`\\n {2}serial {7}${serial}\\n {2}fingerprint {2}${fingerprint}\\n`));
     assert.match(shown, /subject {6}CN=OpenSSL CA,O=Plant\n/);
-    assert.match(shown, /CA {11}yes, with CAs 2 deep below it/);
+    assert.match(shown, /CA {11}yes, with up to 2 CAs between it and a leaf/);
     assert.match(shown, /signed by {4}itself\n/);
   });
 }

@@ -158,10 +158,13 @@ function attempt(label: string, read: () => Inspected): Inspected {
   try {
     return read();
   } catch (error) {
-    const isTold = error instanceof DerError || error instanceof CrlFault;
-    const detail = isTold ? error.message : 'is malformed, or of a kind that Node.js cannot read';
-    return { type: 'other', label, fault: escapeText(detail) };
+    return { type: 'other', label, fault: escapeText(faultText(error)) };
   }
+}
+
+function faultText(error: unknown): string {
+  if (error instanceof CrlFault) return error.message;
+  return `cannot be read (${error instanceof DerError ? error.message : 'malformed, or of a kind that Node.js does not know'})`;
 }
 
 function inspectCertificate(der: Buffer): InspectedCertificate {
