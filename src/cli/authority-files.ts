@@ -5,7 +5,7 @@ import { UsageError } from '../errors.js';
 import { escapeText } from '../text.js';
 import { type Authority, loadAuthority } from '../tls/pki/index.js';
 import { read, readPassphrase } from './credentials-files.js';
-import { type Fault, usageFault } from './fault.js';
+import { usageFault } from './fault.js';
 import type { FlagName, Settings } from './flags.js';
 
 /** What the flags of a CA say where they are those of one that issues or revokes. */
@@ -59,8 +59,9 @@ const flagOf: Readonly<Record<string, FlagName>> = {
   pathLength: 'path-length',
 };
 
-/** Returns the fault of what a CA would not issue, naming the flag. */
+/** Returns the fault of what a CA would not issue, naming the flag; any other error as it is. */
 export function issuingFault(error: unknown): unknown {
-  const flag = error instanceof UsageError ? flagOf[error.option ?? ''] : undefined;
-  return flag === undefined ? error : (usageFault(`--${flag}: ${(error as UsageError).message}`) satisfies Fault);
+  if (!(error instanceof UsageError)) return error;
+  const flag = flagOf[error.option ?? ''];
+  return flag === undefined ? error : usageFault(`--${flag}: ${error.message}`);
 }

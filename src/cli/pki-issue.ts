@@ -4,7 +4,7 @@
 import { basename, dirname, resolve } from 'node:path';
 import { escapeText } from '../text.js';
 import { type Certificate, parseCertificate } from '../tls/index.js';
-import { createAuthority, type IssuedCertificate, type ValidityOptions } from '../tls/pki/index.js';
+import { createAuthority, type IssuedCertificate, type IssueOptions, type ValidityOptions } from '../tls/pki/index.js';
 import { authorityFlagHelp, issuingFault, readAuthority } from './authority-files.js';
 import type { Command } from './command.js';
 import { dateText, spanText } from './dates.js';
@@ -130,10 +130,7 @@ async function issueCa(settings: Settings, name: string): Promise<ExitCode> {
   return exitCodes.done;
 }
 
-function subjectAndKey(
-  settings: Settings,
-  name: string,
-): { commonName: string; keyType?: Settings['key-type'] & string } {
+function subjectAndKey(settings: Settings, name: string): Pick<IssueOptions, 'commonName' | 'keyType'> {
   const keyType = settings['key-type'];
   return { commonName: settings['common-name'] ?? basename(name), ...(keyType === undefined ? {} : { keyType }) };
 }
