@@ -285,7 +285,11 @@ signatures('need cRLSign in the key usage of the issuer, if it has one', () => {
 
 signatures('are refused when the algorithm is not one of the key', () => {
   const rsa = generateKeyPairSync('rsa', { modulusLength: 2048 });
-  const list = parseCrl(forgeList(ca, {}, rsa.privateKey));
+  assert.not(verifyCrl(parseCrl(forgeList(ca, {}, rsa.privateKey)), certificateOf(ca)));
+  // ECDSA, under the name of RSA.
+  const algorithm = sequence(objectIdentifier(signatureOids.sha256WithRsaEncryption), nullValue());
+  const body = sequence(algorithm, commonNameOnly('Test CA'), time(inDays(-1)), time(inDays(1)));
+  const list = parseCrl(sequence(body, algorithm, bitString(sign('sha256', body, createPrivateKey(ca.key)))));
   assert.not(verifyCrl(list, certificateOf(ca)));
 });
 
