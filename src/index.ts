@@ -35,7 +35,10 @@ export {
 export type { DeflatePolicy, Fields, HeaderInput } from './handshake/index.js';
 export type {
   CertificateSummary,
+  CredentialFilesEvents,
+  CredentialFilesOptions,
   CredentialInput,
+  Credentials,
   DistinguishedName,
   PeerIdentity,
   PemInput,
@@ -46,3 +49,4 @@ export type {
   TlsVersion,
   VerifiedPeer,
 } from './tls/index.js';
+export { CredentialFiles, watchCredentials } from './tls/index.js';

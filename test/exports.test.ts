@@ -8,6 +8,7 @@ const doors: Readonly<Record<string, readonly string[]>> = {
     'AttachedServer',
     'Connection',
     'ConnectionClosedError',
+    'CredentialFiles',
     'HandshakeError',
     'LimitExceededError',
     'MtlsWsError',
@@ -18,6 +19,7 @@ const doors: Readonly<Record<string, readonly string[]>> = {
     'attach',
     'connect',
     'createServer',
+    'watchCredentials',
   ],
   './frame': [
     'FrameDecoder',
@@ -75,6 +77,7 @@ const doors: Readonly<Record<string, readonly string[]>> = {
     'responseFault',
   ],
   './tls': [
+    'CredentialFiles',
     'Listener',
     'PemFault',
     'VerifiedPeer',
@@ -84,6 +87,7 @@ const doors: Readonly<Record<string, readonly string[]>> = {
     'dial',
     'explainAlert',
     'explainSilence',
+    'fileFaults',
     'identityFaults',
     'identityFromChain',
     'loadCredentials',
@@ -93,6 +97,7 @@ const doors: Readonly<Record<string, readonly string[]>> = {
     'pemFaults',
     'probe',
     'verifyPeer',
+    'watchCredentials',
   ],
   './pki': ['createAuthority', 'createDevelopmentPki'],
   './conformance': [

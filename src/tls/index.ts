@@ -1,6 +1,12 @@
 /** Mutual TLS: credentials, the two ends of a connection, and who is at the other one. The only room that knows `node:tls`. */
 export { type Certificate, parseCertificate } from './certificate.js';
 export {
+  CredentialFiles,
+  type CredentialFilesEvents,
+  type CredentialFilesOptions,
+  watchCredentials,
+} from './credential-files.js';
+export {
   type CredentialInput,
   type Credentials,
   credentialFaults,
@@ -12,6 +18,7 @@ export type { TlsVersion } from './defaults.js';
 export { type DialOptions, dial } from './dial.js';
 export type { DistinguishedName, NameAttribute } from './distinguished-name.js';
 export { type Alert, type IdentityCode, identityFaults } from './errors.js';
+export { type FileFaultCode, fileFaults } from './file-snapshot.js';
 export { type CertificateSummary, describeIdentity, identityFromChain, type PeerIdentity } from './identity.js';
 export { type AcceptedPeer, Listener, type ListenerOptions, type Refusal } from './listener.js';
 export { PemFault, type PemFaultCode, pemFaults } from './pem.js';
