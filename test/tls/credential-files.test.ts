@@ -76,7 +76,7 @@ interface Scene {
   readonly directory: string;
   /** Reports a bad state only when it lasts longer than any test. */
   readonly patient: Observed;
-  /** Reports each bad state that it sees, at once. */
+  /** Reports each bad state soon, but so late that the patient one has seen it, too. */
   readonly eager: Observed;
 }
 
@@ -104,7 +104,7 @@ async function withFiles(
     if (directoryMode === 0o300) assert.throws(() => watch(directory).close(), /EACCES/);
     try {
       const patient = observe(directory, { pollInterval, settleTime: hour });
-      const eager = observe(directory, { pollInterval, settleTime: 0 });
+      const eager = observe(directory, { pollInterval, settleTime: 100 });
       await use({ base, directory, patient, eager });
     } finally {
       for (const files of open) files.close();
@@ -301,31 +301,37 @@ either(
   },
 );
 
-either('reports each bad state that lasts once, and keeps what was good', writeInPlace, async ({ directory }) => {
-  const { failed, reloaded, ...observed } = observe(directory, { pollInterval: 5, settleTime: 150 });
-  const observer = { failed, files: observed.files, failure: () => once(observed.files, 'failed') };
-  const before = observer.files.current;
-  // Each takes as long as the times of rest and settling, in which there are some forty looks.
-  for (const [what, text] of [
-    ['cut-short', generation(2).cert.slice(0, 100)],
-    ['no-pem', 'nonsense'],
-    ['certificate', generation(2).cert],
-    ['empty', ''],
+either('reports each bad state that lasts once, and keeps what was good', writeInPlace, async ({ base, directory }) => {
+  const options = { pollInterval: 5, settleTime: 150 };
+  const { files, failed, reloaded } = observe(directory, options);
+  // Files that are good, as a clock: what is new there is taken after some twenty looks here.
+  const elsewhere = join(base, 'elsewhere');
+  mkdirSync(elsewhere);
+  writeInPlace(elsewhere, generation(1));
+  const clock = observe(elsewhere, options).files;
+  const before = files.current;
+  let number = 1;
+  for (const [text, code] of [
+    [generation(2).cert.slice(0, 100), 'pem-cut-short'],
+    ['nonsense', 'pem-no-pem'],
+    [generation(2).cert, 'pem-certificate-instead-of-key'],
+    ['', 'pem-empty'],
   ] as const) {
-    const failure = observer.failure();
+    const failure = once(files, 'failed');
     writeInPlace(directory, { key: text });
     const [error] = (await failure) as [UsageError];
     assert.instance(error, UsageError);
-    assert.match(error.code, what);
-    assert.is(error.option, 'key');
+    assert.equal([error.code, error.option], [code, 'key']);
     assert.ok(error.message.startsWith(`key: ${join(directory, 'key')}: `), error.message);
-    assert.is(observer.files.current, before);
+    replace(elsewhere, generation(++number));
+    await inForce(clock, `${number}+${number}`);
+    assert.is(files.current, before);
   }
   assert.is(failed.length, 4);
   writeInPlace(directory, generation(2));
-  await inForce(observer.files, '2+2');
+  await inForce(files, '2+2');
   // What was bad before is news again.
-  const failure = observer.failure();
+  const failure = once(files, 'failed');
   writeInPlace(directory, { key: '' });
   await failure;
   assert.equal([failed.length, reloaded], [5, ['2+2']]);
