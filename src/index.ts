@@ -39,6 +39,7 @@ export type {
   CredentialFilesOptions,
   CredentialInput,
   Credentials,
+  CrlInput,
   DistinguishedName,
   PeerIdentity,
   PemInput,
