@@ -24,6 +24,10 @@ export interface CredentialFilesOptions {
   passphrase?: string;
   /** The file whose first line unlocks `key`; it is followed like the others. Instead of `passphrase`. */
   passphraseFile?: string;
+  /** The files of revocation lists, in PEM or DER, one or more, as `crl` of `CredentialInput`. Default: none. */
+  crl?: string | readonly string[];
+  /** Whether a list that is too old still counts, as `insecureAcceptExpiredCrl` of `CredentialInput`. Default `false`. */
+  insecureAcceptExpiredCrl?: boolean;
   /** The lowest TLS version. Default `TLSv1.3`. */
   minVersion?: TlsVersion;
   /** Whether changes are noticed without `reload()`. Default `true`. */
@@ -53,13 +57,15 @@ const optionNames: Readonly<Record<keyof CredentialFilesOptions, true>> = {
   key: true,
   passphrase: true,
   passphraseFile: true,
+  crl: true,
+  insecureAcceptExpiredCrl: true,
   minVersion: true,
   watch: true,
   pollInterval: true,
   settleTime: true,
 };
 
-type FileOption = 'ca' | 'cert' | 'key' | 'passphraseFile';
+type FileOption = 'ca' | 'cert' | 'key' | 'passphraseFile' | 'crl';
 
 /** A file, and which option it is of. */
 interface Source extends BoundedFile {
@@ -73,6 +79,9 @@ const defaultSettleTime = 10_000;
 
 /** Bytes; the bundle of all public CAs has a quarter of it. */
 const maxCredentialBytes = 1024 * 1024;
+
+/** Bytes; the longest lists of public CAs have some tens of millions. */
+const maxCrlBytes = 64 * 1024 * 1024;
 
 /** Milliseconds after the first sign of a change until the next look, so that many signs make one. */
 const eventDelay = 20;
@@ -100,7 +109,7 @@ interface BadState {
  */
 export class CredentialFiles extends EventEmitter<CredentialFilesEvents> {
   readonly #sources: readonly Source[];
-  readonly #fixed: Pick<CredentialInput, 'passphrase' | 'minVersion'>;
+  readonly #fixed: Pick<CredentialInput, 'passphrase' | 'minVersion' | 'insecureAcceptExpiredCrl'>;
   readonly #pollInterval: number;
   readonly #settleTime: number;
   /** `undefined`: not watching, from the start or since `close()`. */
@@ -126,9 +135,10 @@ export class CredentialFiles extends EventEmitter<CredentialFilesEvents> {
   /** @throws UsageError as `watchCredentials` */
   constructor(options: CredentialFilesOptions) {
     super();
-    const { passphrase, minVersion, watch, pollInterval, settleTime } = checkOptions(options);
+    const { passphrase, minVersion, insecureAcceptExpiredCrl, ...how } = checkOptions(options);
+    const { watch, pollInterval, settleTime } = how;
     this.#sources = sourcesOf(options);
-    this.#fixed = { passphrase, minVersion };
+    this.#fixed = { passphrase, minVersion, insecureAcceptExpiredCrl };
     this.#pollInterval = pollInterval ?? defaultPollInterval;
     this.#settleTime = settleTime ?? defaultSettleTime;
     this.#readAt = performance.now();
@@ -252,12 +262,14 @@ export class CredentialFiles extends EventEmitter<CredentialFilesEvents> {
     });
     const of = (option: FileOption): Buffer[] => held.filter((one) => one.option === option).map((one) => one.content);
     const [passphrase] = of('passphraseFile');
+    const crl = of('crl');
     const input: CredentialInput = {
       ...this.#fixed,
       ca: of('ca'),
       cert: of('cert')[0]!,
       key: of('key')[0]!,
       ...(passphrase === undefined ? {} : { passphrase: firstLine(passphrase) }),
+      ...(crl.length === 0 ? {} : { crl }),
     };
     try {
       return loadCredentials(input);
@@ -299,7 +311,7 @@ function naming(error: unknown, input: CredentialInput, held: ReadonlyArray<Sour
     try {
       loadCredentials({ ...input, [candidate.option]: [candidate.content] });
     } catch (single) {
-      if (single instanceof UsageError && single.option === candidate.option) {
+      if (single instanceof UsageError && single.option === error.option && single.code === error.code) {
         return fault(candidate, single.code, words(single), error);
       }
     }
@@ -344,20 +356,27 @@ function checkOptions(options: CredentialFilesOptions): CredentialFilesOptions {
 }
 
 /** @throws UsageError for what is no path */
-function sourcesOf({ ca, cert, key, passphraseFile }: CredentialFilesOptions): Source[] {
-  const authorities: unknown[] = Array.isArray(ca) ? ca : [ca];
+function sourcesOf({ ca, cert, key, passphraseFile, crl }: CredentialFilesOptions): Source[] {
+  // An empty list is none: what is missing is told below, and never taken for nothing to check.
+  const several = (paths: unknown): unknown[] => {
+    const list: unknown[] = Array.isArray(paths) ? paths : [paths];
+    return list.length === 0 ? [undefined] : list;
+  };
   const all: ReadonlyArray<readonly [FileOption, unknown]> = [
-    ...(authorities.length === 0 ? [undefined] : authorities).map((path) => ['ca', path] as const),
+    ...several(ca).map((path) => ['ca', path] as const),
+    ...(crl === undefined ? [] : several(crl).map((path) => ['crl', path] as const)),
     ['cert', cert],
     ['key', key],
     ...(passphraseFile === undefined ? [] : [['passphraseFile', passphraseFile] as const]),
   ];
   return all.map(([option, path]) => {
     if (path === undefined || path === null) {
-      throw wrong(option, 'credential-missing', 'it is missing: mutual TLS needs the files of ca, cert and key');
+      const words = option === 'crl' ? '' : ': mutual TLS needs the files of ca, cert and key';
+      throw wrong(option, 'credential-missing', `it is missing${words}`);
     }
     if (typeof path !== 'string' || path === '') throw wrong(option, 'not-a-path', 'must be the path of a file');
     if (path.includes('-----BEGIN')) throw wrong(option, 'not-a-path', 'it is PEM; the path of its file is wanted');
-    return { option, path, file: resolve(path), maxBytes: maxCredentialBytes };
+    const maxBytes = option === 'crl' ? maxCrlBytes : maxCredentialBytes;
+    return { option, path, file: resolve(path), maxBytes };
   });
 }

@@ -1,5 +1,5 @@
 import { execFile, fork } from 'node:child_process';
-import { createPrivateKey } from 'node:crypto';
+import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
 import {
   appendFileSync,
@@ -22,6 +22,7 @@ import { promisify } from 'node:util';
 import * as assert from 'uvu/assert';
 import { UsageError } from '../../src/errors.js';
 import { type CredentialFiles, type CredentialFilesOptions, watchCredentials } from '../../src/tls/index.js';
+import { createAuthority } from '../../src/tls/pki/index.js';
 import {
   type FileSet,
   generation,
@@ -639,6 +640,57 @@ test('unlocks the key with what a file holds, and follows that file, too', () =>
     files.close();
   }));
 
+test('follows revocation lists, and says which of them is at fault', () =>
+  withDirectory(async (directory) => {
+    const authority = createAuthority({ commonName: 'CA 1' });
+    const { cert, key, serial } = (() => {
+      const issued = authority.issue({ commonName: 'end 1', kind: 'server' });
+      return { ...issued, serial: new X509Certificate(issued.der).serialNumber };
+    })();
+    const intermediate = authority.issueAuthority({ commonName: 'Intermediate' });
+    const path = (name: string): string => join(directory, name);
+    writeInPlace(directory, { ca: authority.cert, cert, key });
+    writeFileSync(path('root.crl'), authority.revocationList({ revoked: [] }).der);
+    writeFileSync(path('intermediate.crl'), intermediate.revocationList({ revoked: [] }).pem);
+    const options = { crl: [path('intermediate.crl'), path('root.crl')], pollInterval: 50 };
+    const { files, failed } = observe(directory, options);
+    const before = files.current.revocation;
+    assert.ok(before !== undefined);
+    const reloaded = once(files, 'reloaded');
+    writeFileSync(path('root.crl'), authority.revocationList({ revoked: [{ serialNumber: serial }] }).der);
+    await reloaded;
+    assert.is.not(files.current.revocation, before);
+    writeFileSync(path('root.crl'), createAuthority({ commonName: 'CA 1' }).revocationList({ revoked: [] }).der);
+    assert.is(files.reload(), false);
+    assert.equal([failed[0]?.code, failed[0]?.option], ['crl-bad-signature', 'crl']);
+    assert.match(failed[0]!.message, `crl: ${path('root.crl')}: `);
+    truncateSync(path('root.crl'), 64 * 1024 * 1024 + 1);
+    assert.is(files.reload(), false);
+    assert.is(failed[1]?.code, 'file-too-large');
+    files.close();
+  }));
+
+test('watches what a link leads to now, and no more what it led to before', () =>
+  withDirectory(async (directory) => {
+    const lead = (number: number): void => {
+      mkdirSync(join(directory, `release${number}`));
+      writeInPlace(join(directory, `release${number}`), generation(number));
+      symlinkSync(`release${number}`, join(directory, 'next'));
+      renameSync(join(directory, 'next'), join(directory, 'current'));
+    };
+    lead(1);
+    const { files } = observe(join(directory, 'current'), { pollInterval: hour });
+    lead(2);
+    await inForce(files, '2+2');
+    const before = watches();
+    for (const number of [3, 4, 5]) {
+      lead(number);
+      await inForce(files, `${number}+${number}`);
+    }
+    await until(() => watches() === before);
+    files.close();
+  }));
+
 test('takes relative paths from the directory of the start', () =>
   withDirectory(async (directory) => {
     writeInPlace(directory, generation(1));
@@ -747,6 +799,9 @@ test('refuses options that are wrong', () =>
     for (const [over, code, option] of [
       [{ ca: undefined }, 'credential-missing', 'ca'],
       [{ ca: [] }, 'credential-missing', 'ca'],
+      [{ crl: [] }, 'credential-missing', 'crl'],
+      [{ crl: '' }, 'not-a-path', 'crl'],
+      [{ insecureAcceptExpiredCrl: 1 }, 'option-not-a-boolean', 'insecureAcceptExpiredCrl'],
       [{ cert: null }, 'credential-missing', 'cert'],
       [{ key: 7 }, 'not-a-path', 'key'],
       [{ key: '' }, 'not-a-path', 'key'],
