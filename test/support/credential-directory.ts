@@ -1,6 +1,6 @@
 /**
  * Directories with credentials in files, of generations that can be told apart, and the ways in which programs replace
- * them. The files belong to an ordinary user, because nothing is unreadable for root.
+ * them.
  */
 import {
   chmodSync,
@@ -43,21 +43,26 @@ export async function inForce(files: CredentialFiles, expected: string): Promise
   while (generationOf(files.current) !== expected) await new Promise((resolve) => files.once('reloaded', resolve));
 }
 
-/** Runs `use` as a user who is not root, with a new directory of his, which is removed afterwards, come what may. */
-export async function withDirectory(use: (directory: string) => Promise<void> | void): Promise<void> {
+/** Runs `use` as a user who is not root, for whom there are files that he may not read. */
+export async function asOrdinaryUser(use: () => Promise<void> | void): Promise<void> {
   const nobody = 65_534;
   const isRoot = process.geteuid?.() === 0;
   if (isRoot) process.seteuid?.(nobody);
   try {
-    const directory = mkdtempSync(join(tmpdir(), 'mtls-ws-files-'));
-    try {
-      await use(directory);
-    } finally {
-      makeAccessible(directory);
-      rmSync(directory, { recursive: true });
-    }
+    await use();
   } finally {
     if (isRoot) process.seteuid?.(0);
+  }
+}
+
+/** Runs `use` with a new directory, which is removed afterwards, come what may. */
+export async function withDirectory(use: (directory: string) => Promise<void> | void): Promise<void> {
+  const directory = mkdtempSync(join(tmpdir(), 'mtls-ws-files-'));
+  try {
+    await use(directory);
+  } finally {
+    makeAccessible(directory);
+    rmSync(directory, { recursive: true });
   }
 }
 

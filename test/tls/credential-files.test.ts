@@ -24,6 +24,7 @@ import { UsageError } from '../../src/errors.js';
 import { type CredentialFiles, type CredentialFilesOptions, watchCredentials } from '../../src/tls/index.js';
 import { createAuthority } from '../../src/tls/pki/index.js';
 import {
+  asOrdinaryUser,
   type FileSet,
   generation,
   generationOf,
@@ -90,13 +91,17 @@ function observe(directory: string, options: Partial<CredentialFilesOptions>): O
   return observed;
 }
 
+function inOrdinaryDirectory(use: (directory: string) => Promise<void> | void): Promise<void> {
+  return asOrdinaryUser(() => withDirectory(use));
+}
+
 /** Runs `use` with files of generation 1 that are followed, laid out by `lay`. */
 async function withFiles(
   { directoryMode, pollInterval }: Way,
   lay: (directory: string, files: FileSet) => unknown,
   use: (scene: Scene) => Promise<void>,
 ): Promise<void> {
-  await withDirectory(async (outer) => {
+  await inOrdinaryDirectory(async (outer) => {
     const base = join(outer, 'base');
     const directory = join(base, 'tls');
     mkdirSync(directory, { recursive: true });
@@ -595,7 +600,7 @@ test('closes every watch', () =>
 function watches(): number {
   if (process.platform !== 'linux') return 0;
   let count = 0;
-  // Root or not, a process reads what is its own; a descriptor may be gone by the time it is read.
+  // A descriptor may be gone by the time it is read.
   for (let descriptor = 0; descriptor < 256; descriptor++) {
     try {
       count += readFileSync(`/proc/thread-self/fdinfo/${descriptor}`, 'latin1').match(/^inotify wd:/gm)?.length ?? 0;
@@ -756,7 +761,7 @@ const badFiles: ReadonlyArray<readonly [string, keyof FileSet, (path: string) =>
 
 for (const [what, name, spoil, code, words] of badFiles) {
   test(`refuses ${what} at the start, naming it`, () =>
-    withDirectory((directory) => {
+    inOrdinaryDirectory((directory) => {
       writeInPlace(directory, generation(1));
       const path = join(directory, name);
       spoil(path);
