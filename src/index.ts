@@ -35,7 +35,10 @@ export {
 export type { DeflatePolicy, Fields, HeaderInput } from './handshake/index.js';
 export type {
   CertificateSummary,
+  CredentialFilesEvents,
+  CredentialFilesOptions,
   CredentialInput,
+  Credentials,
   CrlInput,
   DistinguishedName,
   PeerIdentity,
@@ -55,6 +58,7 @@ export {
   anyOf,
   anyVerifiedPeer,
   byPath,
+  CredentialFiles,
   dnsSan,
   emailSan,
   fingerprint,
@@ -67,4 +71,5 @@ export {
   spiffeId,
   spiffeTrustDomain,
   uriSan,
+  watchCredentials,
 } from './tls/index.js';

@@ -25,7 +25,7 @@ function tells(where: string, name: string, behind: string = '(?!\\w)'): boolean
 /** How a member of a class, or an event, is written: with its type or arguments. */
 function behind(name: string): string | undefined {
   if (name.endsWith('Events')) return '` `\\(';
-  return ['Server', 'AttachedServer', 'Connection'].includes(name) ? '[(:]' : undefined;
+  return ['Server', 'AttachedServer', 'Connection', 'CredentialFiles'].includes(name) ? '[(:]' : undefined;
 }
 
 /** The public members of a class or interface, by its compiled declaration, which has no private ones. */
@@ -45,6 +45,9 @@ const shapes: ReadonlyArray<{ title: string; file: string; name: string }> = [
   { title: 'Server', file: 'endpoint/server', name: 'Server' },
   { title: 'Server', file: 'endpoint/server', name: 'ServerEvents' },
   { title: 'AttachedServer', file: 'endpoint/attach', name: 'AttachedServer' },
+  { title: 'CredentialFiles', file: 'tls/credential-files', name: 'CredentialFiles' },
+  { title: 'CredentialFiles', file: 'tls/credential-files', name: 'CredentialFilesOptions' },
+  { title: 'CredentialFiles', file: 'tls/credential-files', name: 'CredentialFilesEvents' },
   { title: 'Connection', file: 'endpoint/connection', name: 'Connection' },
   { title: 'Connection', file: 'endpoint/connection', name: 'ConnectionEvents' },
   { title: 'IncomingMessage', file: 'endpoint/incoming', name: 'IncomingMessage' },

@@ -8,6 +8,7 @@ const doors: Readonly<Record<string, readonly string[]>> = {
     'AttachedServer',
     'Connection',
     'ConnectionClosedError',
+    'CredentialFiles',
     'HandshakeError',
     'LimitExceededError',
     'MtlsWsError',
@@ -34,6 +35,7 @@ const doors: Readonly<Record<string, readonly string[]>> = {
     'spiffeId',
     'spiffeTrustDomain',
     'uriSan',
+    'watchCredentials',
   ],
   './frame': [
     'FrameDecoder',
@@ -91,6 +93,7 @@ const doors: Readonly<Record<string, readonly string[]>> = {
     'responseFault',
   ],
   './tls': [
+    'CredentialFiles',
     'CrlFault',
     'Listener',
     'PemFault',
@@ -109,6 +112,7 @@ const doors: Readonly<Record<string, readonly string[]>> = {
     'emailSan',
     'explainAlert',
     'explainSilence',
+    'fileFaults',
     'fingerprint',
     'identityFaults',
     'identityFromChain',
@@ -130,6 +134,7 @@ const doors: Readonly<Record<string, readonly string[]>> = {
     'uriSan',
     'verifyCrl',
     'verifyPeer',
+    'watchCredentials',
   ],
   './pki': ['createAuthority', 'createDevelopmentPki', 'loadAuthority', 'loadRevocationList'],
   './conformance': [

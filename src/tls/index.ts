@@ -16,6 +16,12 @@ export {
 } from './authorizer.js';
 export { type Certificate, parseCertificate } from './certificate.js';
 export {
+  CredentialFiles,
+  type CredentialFilesEvents,
+  type CredentialFilesOptions,
+  watchCredentials,
+} from './credential-files.js';
+export {
   type CredentialInput,
   type Credentials,
   type CrlInput,
@@ -38,6 +44,7 @@ export type { TlsVersion } from './defaults.js';
 export { type DialOptions, dial } from './dial.js';
 export type { DistinguishedName, NameAttribute } from './distinguished-name.js';
 export { type Alert, type IdentityCode, identityFaults } from './errors.js';
+export { type FileFaultCode, fileFaults } from './file-snapshot.js';
 export { type CertificateSummary, describeIdentity, identityFromChain, type PeerIdentity } from './identity.js';
 export { type AcceptedPeer, Listener, type ListenerOptions, type Refusal } from './listener.js';
 export { byPath } from './path-rule.js';
