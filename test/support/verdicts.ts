@@ -1,4 +1,4 @@
-/** What our ends make of the chains of the table, on loopback, and the table as Markdown. */
+/** What our ends make of the chains of the table, on loopback; and docs/verdicts.md, which shows the table. */
 import * as tls from 'node:tls';
 import type { MtlsWsError } from '../../src/errors.js';
 import { ChainShop } from './chain-shop.js';
@@ -77,7 +77,59 @@ export async function ourVerdict(row: VerdictRow, version: Version): Promise<str
   return verdict;
 }
 
+/** What we are to make of the row. */
+export function expectedOfOurs(row: VerdictRow, version: Version): string {
+  if (row.notShownInTls12 && version === 'TLSv1.2') return 'tls-cipher';
+  return row.onNode[Number.parseInt(process.versions.node, 10)] ?? row.ours;
+}
+
 /** What openssl is to say of the row. */
 export function expectedOfOpenssl({ ours, differs }: VerdictRow): 'accepted' | 'refused' {
   return (ours === 'accepted') === (differs === undefined) ? 'accepted' : 'refused';
+}
+
+const cell = (text: string): string => text.replaceAll('|', '\\|').replace(/[*_]/g, '\\$&');
+
+/** A line of the table, with `ENDS` for who shows the chain. */
+function documentLine(row: VerdictRow): string {
+  const { id, chain, end, host, ours, differs, onNode } = row;
+  const asked = end === 'server' && host !== 'localhost' ? `; for \`${host}\`` : '';
+  const exceptions = Object.entries(onNode).map(([major, verdict]) => `on Node ${major}: ${verdict}`);
+  const why = [differs, ...exceptions].filter((part) => part !== undefined).join('; ');
+  const [weSay, code] = ours === 'accepted' ? [ours, ''] : ['refused', `\`${ours}\``];
+  const cells = [id.replace(/^\w+\//, ''), 'ENDS', cell(chain) + asked, expectedOfOpenssl(row), weSay, code, cell(why)];
+  return `| ${cells.join(' | ')} |`;
+}
+
+/** docs/verdicts.md. */
+export function verdictsDocument(): string {
+  const clients = rows.filter(({ end }) => end === 'client').length;
+  const different = rows.filter(({ differs }) => differs !== undefined).length;
+  const shownBy = new Map<string, Set<string>>();
+  for (const row of rows) {
+    const line = documentLine(row);
+    shownBy.set(line, (shownBy.get(line) ?? new Set()).add(row.end));
+  }
+  const table = [...shownBy].map(([line, ends]) => line.replace('ENDS', ends.size === 2 ? 'either' : [...ends].join()));
+  return `${verdictsIntroduction(clients, rows.length - clients, different)}
+| id | shown by | chain | openssl | ours | code | why different |
+|---|---|---|---|---|---|---|
+${table.join('\n')}
+`;
+}
+
+function verdictsIntroduction(clients: number, servers: number, different: number): string {
+  return `# Verdicts on certificate chains
+
+What this package makes of ${clients} chains that a client shows and ${servers} that a server shows, beside what \`openssl verify\` makes
+of them. Each is good, or wrong in one way. ${different} verdicts are different, each for the reason given.
+
+- *ours* is the verdict of a real TLS handshake, with our server (of what a client shows) or our client, in
+  TLS 1.3 and 1.2, on Node 20, 22, 24 and 26: \`npm test -- tls/verdicts\`. *code* is that of the error.
+- *openssl* is \`openssl verify -purpose sslclient\` or \`sslserver\`, with \`-auth_level 2\`, and \`-verify_hostname\` or \`-verify_ip\` for a
+  server; \`s_server\` and \`s_client\` say the same in TLS: \`npm run test:interop -- verdicts\`.
+- The host that is asked for is \`localhost\`, if not said otherwise.
+
+This file is written by \`node scripts/verdicts.mjs\`, and a test holds it to the table in \`test/support/verdict-rows.ts\`.
+`;
 }
