@@ -233,7 +233,11 @@ function broken(
     });
   const good = shop.leaf();
   const intermediate = shop.authority('Broken CA', shop.root);
-  return { shop, good, chains: [[rekeyed(good.der)], [shop.leaf(intermediate, { keys: good.keys }).der, rekeyed(intermediate.der)]] };
+  return {
+    shop,
+    good,
+    chains: [[rekeyed(good.der)], [shop.leaf(intermediate, { keys: good.keys }).der, rekeyed(intermediate.der)]],
+  };
 }
 
 for (const [what, key] of Object.entries({
