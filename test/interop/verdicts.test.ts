@@ -26,6 +26,8 @@ const cipher = 'DEFAULT:@SECLEVEL=2';
 const env = { ...process.env, OPENSSL_CONF: '/dev/null', LC_ALL: 'C' };
 
 interface Files {
+  /** The argument for revocation, where there are lists. */
+  readonly revocation: readonly string[];
   readonly leaf: string;
   readonly key: string;
   readonly trusted: string;
@@ -36,13 +38,20 @@ interface Files {
 let directory = '';
 
 function filesOf(row: VerdictRow): Files {
-  const { shown, trusted } = chainOf(row);
+  const { shown, trusted, lists } = chainOf(row);
+  const pemOf = (der: Buffer): string =>
+    `-----BEGIN X509 CRL-----\n${der.toString('base64').replace(/.{64}(?=.)/g, '$&\n')}\n-----END X509 CRL-----\n`;
   const base = join(directory, row.id.replace('/', '-'));
   const [leaf = '', ...behind] = shown.cert.split(/(?<=-----END CERTIFICATE-----\n)/);
-  const texts = { leaf, key: shown.key, trusted, behind: behind.join('') };
+  // Lists are read from the file of the CAs as well.
+  const texts = {
+    ...{ leaf, key: shown.key, behind: behind.join('') },
+    trusted: [trusted, ...(lists ?? []).map(pemOf)].join(''),
+  };
   for (const [name, text] of Object.entries(texts)) writeFileSync(`${base}.${name}`, text);
   return {
     ...{ leaf: `${base}.leaf`, key: `${base}.key`, trusted: `${base}.trusted` },
+    revocation: lists === undefined ? [] : ['-crl_check_all'],
     behind: (option) => (behind.length === 0 ? [] : [option, `${base}.behind`]),
   };
 }
@@ -79,8 +88,8 @@ const showingArguments = ({ leaf, key, behind }: Files): string[] => [
   ...behind('-cert_chain'),
 ];
 
-const judgingArguments = (row: VerdictRow, { trusted }: Files): string[] => [
-  ...['-CAfile', trusted, ...strict, '-verify_return_error', '-cipher', cipher],
+const judgingArguments = (row: VerdictRow, { trusted, revocation }: Files): string[] => [
+  ...['-CAfile', trusted, ...revocation, ...strict, '-verify_return_error', '-cipher', cipher],
   ...hostArguments(row),
 ];
 
@@ -148,7 +157,16 @@ verdicts('openssl verify says of each chain what we say, but where the table say
       const purpose = ['-purpose', row.end === 'client' ? 'sslclient' : 'sslserver', '-auth_level', '2'];
       const untrusted = files.behind('-untrusted');
       const { code } = await openssl([
-        ...['verify', '-CAfile', files.trusted, ...strict, ...purpose, ...untrusted, ...hostArguments(row)],
+        ...[
+          'verify',
+          '-CAfile',
+          files.trusted,
+          ...files.revocation,
+          ...strict,
+          ...purpose,
+          ...untrusted,
+          ...hostArguments(row),
+        ],
         files.leaf,
       ]);
       sheet.note(row, 'openssl verify', expectedOfOpenssl(row), code === 0 ? 'accepted' : 'refused');

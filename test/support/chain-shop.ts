@@ -15,6 +15,7 @@ import {
 import { DerReader, tags } from '../../src/tls/der.js';
 import { randomSerial, withKey } from '../../src/tls/pki/authority.js';
 import { writeCertificate } from '../../src/tls/pki/certificate-writer.js';
+import { type RevocationListFields, writeRevocationList } from '../../src/tls/pki/crl-writer.js';
 import {
   bitString,
   contextPrimitive,
@@ -23,6 +24,7 @@ import {
   objectIdentifier,
   sequence,
 } from '../../src/tls/pki/der-writer.js';
+import { cRLNumber } from '../../src/tls/pki/extensions.js';
 import {
   authorityKeyIdentifier,
   basicConstraints,
@@ -194,6 +196,30 @@ export function presenting(issued: IssuedCertificate, ...behind: readonly Buffer
 /** Another leaf for the same key, with the same chain behind. */
 export function replacing(issued: IssuedCertificate, der: Buffer): IssuedCertificate {
   return withKey([der, ...issued.chain.slice(1)], createPrivateKey(issued.key));
+}
+
+/** What differs from a list that is current and names nothing. */
+export interface ListParts extends Partial<RevocationListFields> {
+  /** DER of each certificate that is revoked. */
+  readonly certificates?: readonly Buffer[];
+  /** Default: that of the authority. */
+  readonly key?: KeyObject;
+}
+
+const hourInMs = 3_600_000;
+
+/** DER of a revocation list of an authority. */
+export function revocationList(authority: Signer, { certificates = [], key, ...parts }: ListParts = {}): Buffer {
+  const date = new Date(Date.now() - hourInMs);
+  return writeRevocationList(
+    {
+      ...{ issuer: authority.name, thisUpdate: date, nextUpdate: new Date(Date.now() + hourInMs) },
+      revoked: certificates.map((der) => ({ serial: fieldsOf(der)[1]!.subarray(2), date, extensions: [] })),
+      extensions: [...(authority.keyId === undefined ? [] : [authorityKeyIdentifier(authority.keyId)]), cRLNumber(7)],
+      ...parts,
+    },
+    key ?? authority.key,
+  );
 }
 
 /** A copy with one bit changed; `at` counts from the end if it is negative. */

@@ -22,19 +22,23 @@ import {
   subjectAltName,
 } from '../../src/tls/pki/forgery/index.js';
 import {
+  type AuthorityParts,
   addressRange,
   altered,
+  type ChainAuthority,
   type ChainShop,
   type End,
   freshKeys,
   future,
   type LeafParts,
+  type ListParts,
   nameConstraints,
   past,
   presenting,
   quickRsaKeys,
   replacing,
   resigned,
+  revocationList,
   signedWithPss,
   version1,
 } from './chain-shop.js';
@@ -46,6 +50,8 @@ export interface Made {
   readonly shown: IssuedCertificate;
   /** PEM. */
   readonly trusted?: string;
+  /** DER of the revocation lists; default: none, and nothing is checked. */
+  readonly lists?: readonly Buffer[];
 }
 
 export interface VerdictRow {
@@ -104,6 +110,7 @@ export function verdictRows(shops: Readonly<Record<End, ChainShop>>): readonly V
   addPurpose(both);
   addAlgorithms(both);
   addForm(both, one);
+  addRevocation(both);
   addHosts(one);
   return rows;
 }
@@ -672,6 +679,79 @@ function addForm(both: Both, one: One): void {
 
 /** ecdsa-with-SHA256. */
 const fieldAlgorithm = sequence(element(0x06, Buffer.from('2a8648ce3d040302', 'hex')));
+
+function addRevocation(both: Both): void {
+  const unknown: Verdict = 'revocation-unknown';
+  const direct = (shop: ChainShop, parts: ListParts = {}): Made => ({
+    shown: shop.leaf(),
+    lists: [revocationList(shop.root, parts)],
+  });
+  /** Below an intermediate: the list of the root, and what `make` returns. */
+  const deep = (
+    shop: ChainShop,
+    make: (intermediate: ChainAuthority, leaf: Buffer) => readonly Buffer[],
+    parts: AuthorityParts = {},
+  ): Made => {
+    const intermediate = shop.authority('Verdict Intermediate', shop.root, parts);
+    const shown = shop.leaf(intermediate);
+    return { shown, lists: [revocationList(shop.root), ...make(intermediate, shown.der)] };
+  };
+  both('list', 'leaf, and a list of its root that names nothing', 'accepted', (shop) => direct(shop));
+  both('list-of-others', 'leaf, and a list that names another', 'accepted', (shop) =>
+    direct(shop, { certificates: [shop.leaf().der] }),
+  );
+  both('lists', 'leaf below an intermediate, and a list of each CA', 'accepted', (shop) =>
+    deep(shop, (intermediate) => [revocationList(intermediate)]),
+  );
+  both('revoked', 'leaf that its list names', 'certificate-revoked', (shop) => {
+    const shown = shop.leaf();
+    return { shown, lists: [revocationList(shop.root, { certificates: [shown.der] })] };
+  });
+  both('revoked-below', 'leaf that the list of its intermediate names', 'certificate-revoked', (shop) =>
+    deep(shop, (intermediate, leaf) => [revocationList(intermediate, { certificates: [leaf] })]),
+  );
+  both('revoked-intermediate', 'intermediate that its list names', 'certificate-revoked', (shop) => {
+    const intermediate = shop.below(1);
+    const lists = [revocationList(shop.root, { certificates: [intermediate.der] }), revocationList(intermediate)];
+    return { shown: shop.leaf(intermediate), lists };
+  });
+  both('list-missing', 'leaf below an intermediate that has no list', unknown, (shop) => deep(shop, () => []));
+  both('list-expired', 'leaf, and a list that has expired', unknown, (shop) =>
+    direct(shop, { thisUpdate: past.notBefore, nextUpdate: past.notAfter }),
+  );
+  both('list-expired-below', 'leaf, and a list of its intermediate that has expired', unknown, (shop) =>
+    deep(shop, (intermediate) => [
+      revocationList(intermediate, { thisUpdate: past.notBefore, nextUpdate: past.notAfter }),
+    ]),
+  );
+  both('list-not-yet-valid', 'leaf, and a list that is not yet valid', unknown, (shop) =>
+    direct(shop, { thisUpdate: future.notBefore, nextUpdate: future.notAfter }),
+  );
+  both(
+    'list-without-end',
+    'leaf, and a list that does not say when the next one comes',
+    unknown,
+    (shop) => direct(shop, { nextUpdate: undefined }),
+    { differs: 'nextUpdate is a must (RFC 5280 §5.1.2.5); openssl takes such a list for ever' },
+  );
+  both('list-forged', 'leaf, and a list of its intermediate signed with another key', unknown, (shop) =>
+    deep(shop, (intermediate) => [revocationList(intermediate, { key: freshKeys().privateKey })]),
+  );
+  both('list-of-no-signer', 'intermediate that may not sign lists, and its list', 'certificate-chain-invalid', (shop) =>
+    deep(shop, (intermediate) => [revocationList(intermediate)], { usage: [keyUsage('keyCertSign')] }),
+  );
+  both(
+    'list-old-and-new',
+    'leaf that the older of two lists names',
+    'certificate-revoked',
+    (shop) => {
+      const shown = shop.leaf();
+      const older = { thisUpdate: new Date(Date.now() - 86_400_000), certificates: [shown.der] };
+      return { shown, lists: [revocationList(shop.root, older), revocationList(shop.root)] };
+    },
+    { differs: 'what any list of the CA names is revoked; openssl looks at the newest alone' },
+  );
+}
 
 function addHosts(one: One): void {
   const { dns, ip, uri, email } = generalName;

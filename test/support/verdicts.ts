@@ -23,13 +23,19 @@ export function chainOf(row: VerdictRow): Made & { trusted: string } {
   return chain;
 }
 
+/** What the end that judges is given. */
+function trust(row: VerdictRow): { ca: string; crl?: readonly Buffer[] } {
+  const { trusted: ca, lists } = chainOf(row);
+  return lists === undefined ? { ca } : { ca, crl: lists };
+}
+
 /** Whoever shows a chain asks nothing of it. */
 export const showAnything = 'DEFAULT:@SECLEVEL=0';
 
 /** Runs our listener, which trusts what the row says, and returns what it makes of the client that `connect` brings. */
 export async function verdictOnClient(row: VerdictRow, connect: (port: number) => () => void): Promise<string> {
   let verdict = 'none';
-  const credentials = loadServer({ ca: chainOf(row).trusted, minVersion: 'TLSv1.2' });
+  const credentials = loadServer({ ...trust(row), minVersion: 'TLSv1.2' });
   await withListener({ credentials }, async ({ port, peers, refusals }) => {
     const stop = connect(port);
     verdict = await Promise.race([
@@ -43,7 +49,7 @@ export async function verdictOnClient(row: VerdictRow, connect: (port: number) =
 
 /** Dials the server that shows the chain of the row, and returns what our client makes of it. */
 export async function verdictOnServer(row: VerdictRow, port: number, version: Version): Promise<string> {
-  const credentials = loadClient({ ca: chainOf(row).trusted, minVersion: version });
+  const credentials = loadClient({ ...trust(row), minVersion: version });
   try {
     const { socket } = await dialTo(port, { credentials, serverName: row.host });
     socket.destroy();
@@ -127,7 +133,7 @@ of them. Each is good, or wrong in one way. ${different} verdicts are different,
 - *ours* is the verdict of a real TLS handshake, with our server (of what a client shows) or our client, in
   TLS 1.3 and 1.2, on Node 20, 22, 24 and 26: \`npm test -- tls/verdicts\`. *code* is that of the error.
 - *openssl* is \`openssl verify -purpose sslclient\` or \`sslserver\`, with \`-auth_level 2\`, and \`-verify_hostname\` or \`-verify_ip\` for a
-  server; \`s_server\` and \`s_client\` say the same in TLS: \`npm run test:interop -- verdicts\`.
+  server, and \`-crl_check_all\` where there are revocation lists; \`s_server\` and \`s_client\` say the same in TLS: \`npm run test:interop -- verdicts\`.
 - The host that is asked for is \`localhost\`, if not said otherwise.
 
 This file is written by \`node scripts/verdicts.mjs\`, and a test holds it to the table in \`test/support/verdict-rows.ts\`.
