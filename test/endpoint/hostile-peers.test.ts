@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import * as https from 'node:https';
 import type { AddressInfo } from 'node:net';
 import * as assert from 'uvu/assert';
-import type { MtlsWsError } from '../../src/errors.js';
+import type { HandshakeError, MtlsWsError } from '../../src/errors.js';
 import { attach, type Connection, connect, type PlainRequest, type UpgradeRequest } from '../../src/index.js';
 import {
   clientCredentials,
@@ -161,6 +161,28 @@ for (const [what, fail] of Object.entries(failures)) {
 }
 
 callbacks.run();
+
+const refusals = suite('refusals in HTTP (RFC 9110 §15.5)');
+
+refusals(
+  'of a certificate after the TLS handshake, as some servers do, are told with their status and text (M11)',
+  async () => {
+    const body = 'The SSL certificate error';
+    const server = await rawServer(
+      () => `HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
+    );
+    try {
+      const error = (await rejection(connect(server.url, clientCredentials()))) as HandshakeError;
+      assert.is(error.code, 'http-status');
+      assert.is(error.httpStatus, 400);
+      assert.match(error.message, body);
+    } finally {
+      await server.close();
+    }
+  },
+);
+
+refusals.run();
 
 const texts = suite('hostile text on the way (M17)');
 
