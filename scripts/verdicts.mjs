@@ -1,0 +1,5 @@
+// Writes docs/verdicts.md from the table of the tests, after `npm run build`.
+import { writeFileSync } from 'node:fs';
+import { verdictsDocument } from '../dist/test/support/verdicts.js';
+
+writeFileSync(new URL('../docs/verdicts.md', import.meta.url), verdictsDocument());
