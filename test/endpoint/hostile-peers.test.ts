@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import * as https from 'node:https';
 import type { AddressInfo } from 'node:net';
 import * as assert from 'uvu/assert';
-import type { MtlsWsError } from '../../src/errors.js';
+import type { HandshakeError, MtlsWsError } from '../../src/errors.js';
 import { attach, type Connection, connect, type PlainRequest, type UpgradeRequest } from '../../src/index.js';
 import {
   clientCredentials,
@@ -115,11 +115,15 @@ forwarded.run();
 
 const callbacks = suite('callbacks that fail (M14)');
 
-const hostileText = `evil\n\u001b[2J\u202e${'x'.repeat(1_000_000)}`;
+const escapes = 'evil\n\u001b[2J\u202e';
+const hostileText = `${escapes}${'x'.repeat(1_000_000)}`;
 
 const failures: Readonly<Record<string, () => unknown>> = {
   'an error with a hostile message': () => {
     throw new Error(hostileText);
+  },
+  'an error with escapes': () => {
+    throw new Error(escapes);
   },
   'nothing at all': () => {
     throw undefined;
@@ -174,30 +178,55 @@ for (const [what, fail] of Object.entries(failures)) {
 
 callbacks.run();
 
+const refusals = suite('refusals in HTTP (RFC 9110 §15.5)');
+
+refusals(
+  'of a certificate after the TLS handshake, as some servers do, are told with their status and text (M11)',
+  async () => {
+    const body = 'The SSL certificate error';
+    const server = await rawServer(
+      () => `HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
+    );
+    try {
+      const error = (await rejection(connect(server.url, clientCredentials()))) as HandshakeError;
+      assert.is(error.code, 'http-status');
+      assert.is(error.httpStatus, 400);
+      assert.match(error.message, body);
+    } finally {
+      await server.close();
+    }
+  },
+);
+
+refusals.run();
+
 const texts = suite('hostile text on the way (M17)');
 
-texts('a reason of a megabyte with escapes is one short line for the client and for the server (M17)', async () => {
-  const refused = new Told<MtlsWsError>();
-  const { server, port, url } = await startServer({ authorize: () => ({ reason: hostileText }) });
-  server.on('refused', ({ error }) => refused.push(error));
-  try {
-    const error = (await rejection(connect(url, clientCredentials()))) as MtlsWsError;
-    assert.is(error.code, 'http-status');
-    assertSafe(error.message, 'at the client');
-    assertSafe((await refused.next()).message, 'at the server');
-    const peer = await rawClient(port);
-    peer.write(upgradeRequest());
-    const answer = (await peer.readAll()).toString();
-    assert.ok(answer.length < 4_000, `${answer.length} octets`);
-    assert.not.match(answer, /\u001b/);
-  } finally {
-    await server.close({ deadline: 0 });
-  }
-});
+for (const [what, reason] of Object.entries({ 'with escapes': escapes, 'of a megabyte with escapes': hostileText })) {
+  texts(`a reason ${what} is one short line for the client and for the server (M17)`, async () => {
+    const refused = new Told<MtlsWsError>();
+    const { server, port, url } = await startServer({ authorize: () => ({ reason }) });
+    server.on('refused', ({ error }) => refused.push(error));
+    try {
+      const error = (await rejection(connect(url, clientCredentials()))) as MtlsWsError;
+      assert.is(error.code, 'http-status');
+      assertSafe(error.message, 'at the client');
+      assertSafe((await refused.next()).message, 'at the server');
+      const peer = await rawClient(port);
+      peer.write(upgradeRequest());
+      const answer = (await peer.readAll()).toString();
+      assert.ok(answer.length < 4_000, `${answer.length} octets`);
+      assert.not.match(answer, /\u001b/);
+    } finally {
+      await server.close({ deadline: 0 });
+    }
+  });
+}
 
 const answers: Readonly<Record<string, string>> = {
   'a status with escapes': 'HTTP/1.1 403 \u001b[2JForbidden\r\nContent-Length: 0\r\n\r\n',
   'a body with escapes, of a megabyte': `HTTP/1.1 403 No\r\nContent-Length: ${Buffer.byteLength(hostileText)}\r\n\r\n${hostileText}`,
+  'a short body with escapes': `HTTP/1.1 403 No\r\nContent-Length: ${Buffer.byteLength(escapes)}\r\n\r\n${escapes}`,
   'a location with escapes': 'HTTP/1.1 302 Found\r\nLocation: https://\u001b[2J.example/\r\nContent-Length: 0\r\n\r\n',
   'a subprotocol with escapes':
     'HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Protocol: \u001b[2J\r\n\r\n',
