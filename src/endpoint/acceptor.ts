@@ -300,13 +300,14 @@ class Opening {
       return;
     }
     // What the user's listeners throw out of `then` is theirs, and stays unhandled.
-    if (isThenable(answer)) answer.then(proceed, (error: unknown) => this.#fail(error));
+    // A promise of another make may throw where it is asked: within another one that is a rejection.
+    if (isThenable(answer)) Promise.resolve(answer).then(proceed, (error: unknown) => this.#fail(error));
     else proceed(answer);
   }
 
   #fail(cause: unknown): void {
     if (this.#answered) return;
-    const text = escapeText(cause instanceof Error ? cause.message : String(cause));
+    const text = escapeText(wordsOf(cause));
     this.#refuse(
       requestFault('handler-failed', `the code that decides about requests failed: ${text}`, undefined, { cause }),
       'the server failed to decide about this request',
@@ -427,4 +428,13 @@ function ignore(): void {}
 /** Promises of other makes count as promises. */
 function isThenable<T>(answer: T | PromiseLike<T>): answer is PromiseLike<T> {
   return typeof (answer as { then?: unknown } | null | undefined)?.then === 'function';
+}
+
+/** What was thrown, in words; some values cannot be written. */
+function wordsOf(thrown: unknown): string {
+  try {
+    return String(thrown instanceof Error ? thrown.message : thrown);
+  } catch {
+    return 'a value that cannot be written';
+  }
 }

@@ -131,6 +131,22 @@ const failures: Readonly<Record<string, () => unknown>> = {
   'a string': () => {
     throw hostileText;
   },
+  'an object without prototype': () => {
+    throw Object.create(null);
+  },
+  'an object that cannot be written': () => {
+    throw {
+      toString() {
+        throw new Error('not even this');
+      },
+    };
+  },
+  'a thenable that throws': () => ({
+    // biome-ignore lint/suspicious/noThenProperty: a promise that is no Promise is what is tested
+    then() {
+      throw new Error(hostileText);
+    },
+  }),
   'a promise that rejects with nothing': () => Promise.reject(),
 };
 
