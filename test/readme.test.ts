@@ -207,7 +207,10 @@ documentation('lists every option, and the defaults as they are (docs/options.md
     { title: 'Who may come in', members: acceptor },
     {
       title: '`createServer` alone',
-      members: membersOf('endpoint/server.ts', 'ServerOptions').filter((name) => !acceptor.includes(name)),
+      members: [
+        ...membersOf('endpoint/trust.ts', 'TrustOptions'),
+        ...membersOf('endpoint/server.ts', 'ServerOptions').filter((name) => !acceptor.includes(name)),
+      ],
     },
     {
       title: '`attach` alone',

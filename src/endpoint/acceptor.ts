@@ -20,8 +20,20 @@ import {
   requestFault,
 } from '../handshake/index.js';
 import { escapeText } from '../text.js';
-import { describeIdentity, type Refusal, type VerifiedPeer } from '../tls/index.js';
+import {
+  anyOf,
+  describeIdentity,
+  identityError,
+  identityFaults,
+  type Refusal,
+  type Rule,
+  type SecuredSocket,
+  type VerifiedPeer,
+} from '../tls/index.js';
 import { Connection } from './connection.js';
+import { endWith } from './end-with.js';
+import { explain } from './explanation.js';
+import { limitLifetime } from './lifetime.js';
 import {
   type ConnectionOptions,
   connectionOptionNames,
@@ -30,14 +42,19 @@ import {
   wholeNumber,
 } from './options.js';
 
+/** Who a client is: somebody verified, or, where `clientCertificate` is `optional`, nobody that is known. */
+export type AnyPeer = VerifiedPeer | undefined;
+
 /** Who asks to come in, and for what. */
-export interface UpgradeRequest {
-  /** Who asks, proved by its certificate. */
-  readonly peer: VerifiedPeer;
+export interface UpgradeRequest<Peer extends AnyPeer = VerifiedPeer> {
+  /** Who asks, proved by its certificate; `undefined` without one, which only `clientCertificate: 'optional'` lets happen. */
+  readonly peer: Peer;
   /** Path and query of the request, for example `/chat?room=1`. */
   readonly path: string;
   /** The `Host` of the request. */
   readonly host: string;
+  /** The name that the client asked for in the TLS handshake (SNI), in canonical form; `undefined` when it asked for none. */
+  readonly serverName: string | undefined;
   readonly headers: Fields;
   /** The subprotocols the client offers, in its order of preference. */
   readonly protocols: readonly string[];
@@ -47,18 +64,23 @@ export interface UpgradeRequest {
   readonly remotePort: number;
 }
 
-/** `true` lets in. Anything else refuses with 403; `reason` is told to the peer and to `refused`. */
-export type AuthorizationVerdict = boolean | { readonly reason: string };
+/**
+ * `true` lets in. Anything else refuses with 403; `reason` is told to the peer and to `refused`, `detail` to `refused`
+ * alone.
+ */
+export type AuthorizationVerdict = boolean | { readonly reason: string; readonly detail?: string | undefined };
 
 /** Decides who comes in. A throw, or a rejection, refuses with 500. */
-export type Authorize = (request: UpgradeRequest) => AuthorizationVerdict | Promise<AuthorizationVerdict>;
+export type Authorize<Peer extends AnyPeer = VerifiedPeer> = (
+  request: UpgradeRequest<Peer>,
+) => AuthorizationVerdict | Promise<AuthorizationVerdict>;
 
 /** A plain HTTP request of a verified peer. */
-export interface PlainRequest {
+export interface PlainRequest<Peer extends AnyPeer = VerifiedPeer> {
   readonly method: string;
   readonly path: string;
   readonly headers: Fields;
-  readonly peer: VerifiedPeer;
+  readonly peer: Peer;
   readonly remoteAddress: string;
   readonly remotePort: number;
 }
@@ -69,15 +91,21 @@ export interface PlainResponse {
   readonly body?: string | Uint8Array;
 }
 
-export interface AcceptorOptions extends ConnectionOptions {
-  /** Who may come in. Default: every peer that its certificate verifies against `ca`. */
-  authorize?: Authorize;
+export interface AcceptorOptions<Peer extends AnyPeer = VerifiedPeer> extends ConnectionOptions {
+  /**
+   * Who may come in: a function, or rules of which one must be met (`[]`: nobody). Default: every peer that its
+   * certificate verifies against `ca`.
+   */
+  authorize?: Authorize<Peer> | readonly Rule[];
   /** The subprotocols this server speaks, in its order of preference. Default: none. */
   protocols?: readonly string[];
   /** Origins of browser pages that may connect. Default: none but the page's own server (`Origin` is `Host`). */
   origins?: readonly string[];
-  /** Answers plain HTTP requests, such as `GET /healthz`. `undefined` is answered with 426. Default: 426 to all. */
-  onRequest?: (request: PlainRequest) => PlainResponse | undefined | Promise<PlainResponse | undefined>;
+  /**
+   * Answers plain HTTP requests, such as `GET /healthz`. `undefined` is answered with 426. Default: 426 to all. A client
+   * without a certificate must be let in by `authorize` first.
+   */
+  onRequest?: (request: PlainRequest<Peer>) => PlainResponse | undefined | Promise<PlainResponse | undefined>;
   /** How many connections may be open at once; the next is answered with 503. Default: no limit. */
   maxConnections?: number;
 }
@@ -93,20 +121,31 @@ export const acceptorOptionNames: Readonly<Record<keyof AcceptorOptions, true>> 
 
 /** What an acceptor tells. */
 export interface AcceptorEvents {
-  connection(connection: Connection, request: UpgradeRequest): void;
+  connection(connection: Connection<AnyPeer>, request: UpgradeRequest<AnyPeer>): void;
   refused(refusal: Refusal): void;
 }
 
-/** A socket whose peer is verified, before its opening handshake. */
+/** A socket whose peer came through the gate, before its opening handshake. */
 export interface Incoming {
   readonly socket: Duplex;
-  readonly peer: VerifiedPeer;
+  readonly peer: AnyPeer;
+  /** The name that it asked for, in canonical form. */
+  readonly serverName: string | undefined;
   readonly remoteAddress: string;
   readonly remotePort: number;
   /** Ends the handshake deadline. */
   established(): void;
   /** What happens at the handshake deadline. */
   onDeadline: (() => void) | undefined;
+  /** Returns why the peer would not be let in now, if what it was verified against has changed since. */
+  recheck(): PeerIdentityError | undefined;
+}
+
+/** What a connection was let in with, to look at it again. */
+interface Admission {
+  /** Kept only for `authorize`. */
+  readonly request: UpgradeRequest<AnyPeer> | undefined;
+  recheck(): PeerIdentityError | undefined;
 }
 
 let lastId = 0;
@@ -116,19 +155,20 @@ export function nextConnectionId(): number {
 }
 
 export class Acceptor {
-  readonly #options: AcceptorOptions;
+  readonly #options: AcceptorOptions<AnyPeer>;
   readonly #connectionOptions: ResolvedConnectionOptions;
   readonly #maxConnections: number;
   readonly #events: AcceptorEvents;
-  readonly connections: Set<Connection> = new Set();
+  readonly connections: Set<Connection<AnyPeer>> = new Set();
+  readonly #admissions = new Map<Connection<AnyPeer>, Admission>();
+  #authorize: Authorize<AnyPeer> | undefined;
   #draining = false;
 
-  constructor(options: AcceptorOptions, events: AcceptorEvents) {
-    for (const name of ['authorize', 'onRequest'] as const) {
-      if (options[name] !== undefined && typeof options[name] !== 'function') {
-        throw new UsageError('option-not-a-function', `${name} must be a function`, { option: name });
-      }
+  constructor(options: AcceptorOptions<AnyPeer>, events: AcceptorEvents) {
+    if (options.onRequest !== undefined && typeof options.onRequest !== 'function') {
+      throw new UsageError('option-not-a-function', 'onRequest must be a function', { option: 'onRequest' });
     }
+    this.#authorize = authorizeFrom(options.authorize);
     if (options.protocols !== undefined) checkProtocols(options.protocols);
     if (options.origins !== undefined) checkOrigins(options.origins);
     this.#options = options;
@@ -157,6 +197,12 @@ export class Acceptor {
     new Opening(this, incoming).read();
   }
 
+  /** Tells a client that the gate refused why. */
+  explain(refused: SecuredSocket, error: PeerIdentityError): void {
+    const { trace, closeDeadline: deadline } = this.#connectionOptions;
+    explain(refused, error, { id: nextConnectionId(), deadline, trace });
+  }
+
   /** Goes on with a request whose head somebody else has read. @param rest bytes that came behind the head */
   acceptRequest(incoming: Incoming, head: RequestHead, rest: Buffer): void {
     const opening = new Opening(this, incoming);
@@ -166,7 +212,8 @@ export class Acceptor {
 
   /** Not for users: what `Opening` needs. */
   get inside(): {
-    options: AcceptorOptions;
+    options: AcceptorOptions<AnyPeer>;
+    authorize: Authorize<AnyPeer> | undefined;
     connectionOptions: ResolvedConnectionOptions;
     events: AcceptorEvents;
     unavailable: HandshakeError | undefined;
@@ -181,10 +228,74 @@ export class Acceptor {
         : undefined;
     return {
       options: this.#options,
+      authorize: this.#authorize,
       connectionOptions: this.#connectionOptions,
       events: this.#events,
       unavailable,
     };
+  }
+
+  /** Not for users: counts a connection that is open now. */
+  admit(connection: Connection<AnyPeer>, request: UpgradeRequest<AnyPeer>, incoming: Incoming): void {
+    this.connections.add(connection);
+    this.#admissions.set(connection, {
+      request: this.#authorize === undefined ? undefined : request,
+      recheck: () => incoming.recheck(),
+    });
+    void connection.closed.then(() => {
+      this.connections.delete(connection);
+      this.#admissions.delete(connection);
+    });
+  }
+
+  /** Decides by other rules from now on; `recheck` has them decide about the connections that are open. */
+  set authorize(authorize: AcceptorOptions<AnyPeer>['authorize']) {
+    this.#authorize = authorizeFrom(authorize);
+  }
+
+  /**
+   * Looks at every open connection again, and closes with 1008 those that would not be let in now; `expelled` is told of
+   * each. Resolves when all have been looked at.
+   *
+   * @param asksAgain whether `authorize` decides again, too
+   */
+  async recheck(
+    asksAgain: boolean,
+    expelled: (connection: Connection<AnyPeer>, error: PeerIdentityError) => void,
+  ): Promise<void> {
+    const expel = (connection: Connection<AnyPeer>, error: PeerIdentityError, reason: string): void => {
+      if (connection.readyState === 'closed') return;
+      void connection.close(1008, fitReason(`${error.code}: ${reason}`));
+      expelled(connection, error);
+    };
+    let count = 0;
+    for (const [connection, { request, recheck }] of [...this.#admissions]) {
+      // Each look may take a check of signatures: others get their turn between.
+      if (++count % recheckBatch === 0) await new Promise((resolve) => setImmediate(resolve));
+      const error = recheck();
+      if (error !== undefined) {
+        expel(connection, error, identityFaults[error.code as keyof typeof identityFaults]?.words ?? '');
+      } else if (asksAgain) {
+        void this.#askAgain(connection.peer, request).then((refusal) => {
+          if (refusal !== undefined) expel(connection, refusal.error, refusal.reason);
+        });
+      }
+    }
+  }
+
+  /** Fails closed: rules that fail, or that came after the request was forgotten, refuse. */
+  async #askAgain(
+    peer: AnyPeer,
+    request: UpgradeRequest<AnyPeer> | undefined,
+  ): Promise<{ error: PeerIdentityError; reason: string } | undefined> {
+    const authorize = this.#authorize;
+    if (authorize === undefined) return undefined;
+    try {
+      const verdict = request === undefined ? false : await authorize(request);
+      return verdict === true ? undefined : unauthorized(peer, request?.path ?? '/', verdict);
+    } catch {
+      return unauthorized(peer, request?.path ?? '/', { reason: 'the rules could not decide' });
+    }
   }
 
   /**
@@ -252,36 +363,55 @@ class Opening {
   }
 
   examine(head: RequestHead, rest: Buffer): void {
-    const { options, unavailable } = this.#acceptor.inside;
-    const { peer, remoteAddress, remotePort } = this.#incoming;
-    const verdict = examineRequest(head, { serverName: peer.tls.serverName, origins: options.origins });
+    const { options, authorize, unavailable } = this.#acceptor.inside;
+    const { peer, serverName, remoteAddress, remotePort } = this.#incoming;
+    const verdict = examineRequest(head, { serverName, origins: options.origins });
     if (verdict.kind === 'refused') return this.#refuse(verdict.error);
     if (verdict.kind === 'plain') {
       const { path } = verdict;
       const request = { method: head.method, path, headers: head.fields, peer, remoteAddress, remotePort };
-      return this.#decide(
-        () => options.onRequest?.(request),
-        (response) => this.#answerPlain(request, response),
-      );
+      const answer = (): void =>
+        this.#decide(
+          () => options.onRequest?.(request),
+          (response) => this.#answerPlain(request, response),
+        );
+      if (peer !== undefined) return answer();
+      // Who is not known gets no answer but by a rule that says so.
+      const asked = {
+        ...{ peer, path, serverName, headers: head.fields, remoteAddress, remotePort },
+        ...{ host: head.fields.get('Host') ?? '', protocols: [], origin: head.fields.get('Origin') },
+      };
+      return this.#ask(authorize, asked, answer);
     }
     if (unavailable !== undefined) {
       return this.#refuse(unavailable);
     }
-    const request: UpgradeRequest = {
+    const request: UpgradeRequest<AnyPeer> = {
       peer,
       path: verdict.path,
       host: verdict.host,
+      serverName,
       headers: head.fields,
       protocols: verdict.offeredProtocols,
       origin: verdict.origin,
       remoteAddress,
       remotePort,
     };
+    this.#ask(authorize, request, () => this.#open(request, verdict.key, verdict.offeredExtensions, rest));
+  }
+
+  /** Goes on if the request is let in, and refuses it otherwise. */
+  #ask(authorize: Authorize<AnyPeer> | undefined, request: UpgradeRequest<AnyPeer>, proceed: () => void): void {
+    if (authorize === undefined && request.peer === undefined) {
+      const error = identityError('certificate-missing', 'the client', undefined);
+      return this.#refuse(error, 'no certificate was presented', 403);
+    }
     this.#decide(
-      () => (options.authorize === undefined ? true : options.authorize(request)),
-      (allowed) => {
-        if (allowed === true) this.#open(request, verdict.key, verdict.offeredExtensions, rest);
-        else this.#refuseUnauthorized(request, allowed);
+      () => (authorize === undefined ? true : authorize(request)),
+      (verdict) => {
+        if (verdict === true) return proceed();
+        const { error, reason } = unauthorized(request.peer, request.path, verdict);
+        this.#refuse(error, reason, 403);
       },
     );
   }
@@ -314,27 +444,15 @@ class Opening {
     );
   }
 
-  #refuseUnauthorized(request: UpgradeRequest, verdict: AuthorizationVerdict): void {
-    const given = typeof verdict === 'object' && verdict !== null ? String(verdict.reason) : '';
-    const reason = given === '' ? 'not authorized' : escapeText(given);
-    const presented = describeIdentity(request.peer);
-    this.#refuse(
-      new PeerIdentityError(
-        'not-authorized',
-        `${escapeText(request.path)} was refused: ${reason}; presented: ${presented}`,
-        { presented, hint: 'the certificate is valid, but the server lets its owner not in here: ask its operator' },
-      ),
-      reason,
-      403,
-    );
-  }
-
-  #open(request: UpgradeRequest, key: string, offers: readonly ExtensionOffer[], rest: Buffer): void {
+  #open(request: UpgradeRequest<AnyPeer>, key: string, offers: readonly ExtensionOffer[], rest: Buffer): void {
     const { options, connectionOptions, events, unavailable } = this.#acceptor.inside;
     if (unavailable !== undefined) {
       return this.#refuse(unavailable);
     }
     const { socket, peer, remoteAddress, remotePort } = this.#incoming;
+    // The credentials may have changed while the request was on its way.
+    const outdated = this.#incoming.recheck();
+    if (outdated !== undefined) return this.#refuse(outdated, `${outdated.message}; ${outdated.hint}`, 403);
     const protocol = negotiateProtocol(request.protocols, options.protocols ?? []);
     const { deflate } = connectionOptions;
     const agreed = deflate === undefined ? undefined : negotiateDeflate(offers, deflate.policies[0]);
@@ -358,12 +476,12 @@ class Opening {
       remotePort,
       head: rest,
     });
-    this.#acceptor.connections.add(connection);
-    void connection.closed.then(() => this.#acceptor.connections.delete(connection));
+    this.#acceptor.admit(connection, request, this.#incoming);
+    limitLifetime(connection, connectionOptions);
     events.connection(connection, request);
   }
 
-  #answerPlain(request: PlainRequest, response: PlainResponse | undefined): void {
+  #answerPlain(request: PlainRequest<AnyPeer>, response: PlainResponse | undefined): void {
     if (response === undefined) {
       this.#answer(
         refusalResponse(
@@ -406,21 +524,48 @@ class Opening {
 
   #report(error: MtlsWsError): void {
     const { peer, remoteAddress, remotePort } = this.#incoming;
-    this.#acceptor.inside.events.refused({ error, remoteAddress, remotePort, presented: describeIdentity(peer) });
+    const presented = peer === undefined ? undefined : describeIdentity(peer);
+    this.#acceptor.inside.events.refused({ error, remoteAddress, remotePort, presented });
   }
 }
 
-/**
- * Writes the last answer and closes (RFC 6455 §7.2.2). What the client still sends is dropped, so that it can read the answer before it
- * sees a reset; after `deadline` milliseconds it is cut.
- */
-export function endWith(socket: Duplex, bytes: Buffer, deadline: number): void {
-  const timer = setTimeout(() => socket.destroy(), deadline);
-  socket.once('close', () => clearTimeout(timer));
-  socket.on('data', ignore);
-  socket.on('end', () => socket.destroy());
-  socket.end(bytes);
-  socket.resume();
+/** @throws UsageError `option-not-a-function` unless it is a function or an array of them */
+function authorizeFrom(option: AcceptorOptions<AnyPeer>['authorize']): Authorize<AnyPeer> | undefined {
+  if (option === undefined || typeof option === 'function') return option;
+  if (Array.isArray(option) && option.every((rule) => typeof rule === 'function')) return anyOf(...option);
+  throw new UsageError('option-not-a-function', 'authorize must be a function, or an array of rules', {
+    option: 'authorize',
+  });
+}
+
+/** Returns the refusal by a verdict, and what the peer is told of it. */
+function unauthorized(
+  peer: AnyPeer,
+  path: string,
+  verdict: AuthorizationVerdict,
+): { error: PeerIdentityError; reason: string } {
+  const given = typeof verdict === 'object' && verdict !== null ? verdict : { reason: '' };
+  const reason = escapeText(wordsOf(given.reason ?? '')) || 'not authorized';
+  const detail = given.detail === undefined ? '' : ` (${escapeText(wordsOf(given.detail), 512)})`;
+  const presented = peer === undefined ? 'no certificate' : describeIdentity(peer);
+  const error = new PeerIdentityError(
+    'not-authorized',
+    `${escapeText(path)} was refused: ${reason}${detail}; presented: ${presented}`,
+    { presented, hint: 'the certificate is valid, but the server lets its owner not in here: ask its operator' },
+  );
+  return { error, reason };
+}
+
+/** How many connections are looked at again before others get their turn. */
+const recheckBatch = 64;
+
+/** RFC 6455 §5.5: a reason has at most 123 bytes. */
+function fitReason(reason: string): string {
+  if (Buffer.byteLength(reason) <= 123) return reason;
+  // A character that was cut in two decodes to U+FFFD.
+  return `${Buffer.from(reason)
+    .toString('utf8', 0, 120)
+    .replace(/\ufffd+$/, '')}…`;
 }
 
 function ignore(): void {}

@@ -9,9 +9,11 @@ import type { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
 import { HandshakeError, PeerIdentityError, UsageError } from '../errors.js';
 import { Fields, type RequestHead, refusalResponse, requestFault } from '../handshake/index.js';
-import { verifyPeer } from '../tls/index.js';
-import { Acceptor, type AcceptorOptions, acceptorOptionNames, endWith } from './acceptor.js';
+import { type Refusal, verifyPeer } from '../tls/index.js';
+import { Acceptor, type AcceptorOptions, type AnyPeer, acceptorOptionNames, type UpgradeRequest } from './acceptor.js';
 import type { Connection } from './connection.js';
+import { endWith } from './end-with.js';
+import { Observer, type ServerStatistics } from './observer.js';
 import { defaultHandshakeTimeout, refuseUnknown, wholeNumber } from './options.js';
 import type { ServerEvents } from './server.js';
 
@@ -34,6 +36,7 @@ export class AttachedServer extends EventEmitter<ServerEvents> {
   readonly #acceptor: Acceptor;
   readonly #path: string;
   readonly #timeout: number;
+  readonly #observer = new Observer('server');
   readonly #onUpgrade: (request: HttpRequest, socket: Duplex, head: Buffer) => void;
   #closing: Promise<void> | undefined;
 
@@ -50,8 +53,9 @@ export class AttachedServer extends EventEmitter<ServerEvents> {
     this.#server = server;
     this.#path = options.path;
     this.#timeout = wholeNumber('handshakeTimeout', options.handshakeTimeout, defaultHandshakeTimeout);
-    this.#acceptor = new Acceptor(options, {
-      connection: (connection, request) => this.emit('connection', connection, request),
+    // Every peer here is verified.
+    this.#acceptor = new Acceptor(options as AcceptorOptions<AnyPeer>, {
+      connection: (connection, request) => this.emit('connection', connection as Connection, request as UpgradeRequest),
       refused: (refusal) => this.emit('refused', refusal),
     });
     this.#onUpgrade = (request, socket, head) => this.#upgrade(request, socket, head);
@@ -60,7 +64,17 @@ export class AttachedServer extends EventEmitter<ServerEvents> {
 
   /** The connections that are open. */
   get connections(): ReadonlySet<Connection> {
-    return this.#acceptor.connections;
+    return this.#acceptor.connections as Set<Connection>;
+  }
+
+  #refused(refusal: Refusal): void {
+    this.#observer.refused(refusal);
+    this.emit('refused', refusal);
+  }
+
+  /** What has been counted since it was attached. */
+  get statistics(): ServerStatistics {
+    return this.#observer.statistics;
   }
 
   #upgrade(request: HttpRequest, socket: Duplex, head: Buffer): void {
@@ -79,14 +93,18 @@ export class AttachedServer extends EventEmitter<ServerEvents> {
     if (peer instanceof PeerIdentityError) {
       // The client is one that OpenSSL let in, and it can read why the gate does not (a resumed session, mostly).
       this.#refuse(socket, new HandshakeError(peer.code, `${peer.message}; ${peer.hint}`, { httpStatus: 403 }));
-      this.emit('refused', { error: peer, remoteAddress, remotePort, presented: peer.presented });
+      this.#refused({ error: peer, remoteAddress, remotePort, presented: peer.presented });
       return;
     }
+    this.#observer.handshake({ peer, tls: peer.tls, remoteAddress, remotePort });
     const incoming = {
       socket,
       peer,
+      serverName: peer.tls.serverName,
       remoteAddress,
       remotePort,
+      // What an `https.Server` trusts is its owner's business.
+      recheck: () => undefined,
       established: () => clearTimeout(timer),
       onDeadline: undefined as (() => void) | undefined,
     };

@@ -1,6 +1,6 @@
 /** The client's half of the opening handshake (RFC 6455 §4.1): from a URL to an open connection to a verified server. */
 import type { Duplex } from 'node:stream';
-import { HandshakeError, UsageError } from '../errors.js';
+import { HandshakeError, PeerIdentityError, UsageError } from '../errors.js';
 import {
   createRequest,
   examineResponse,
@@ -14,26 +14,52 @@ import {
 } from '../handshake/index.js';
 import { canonicalHost, escapeText } from '../text.js';
 import {
+  anyOf,
+  type CredentialFiles,
   type CredentialInput,
   credentialInputNames,
+  describeIdentity,
   dial,
   explainAlert,
+  explainRefusal,
   explainSilence,
-  loadCredentials,
   type PeerIdentity,
+  type Rule,
+  type VerifiedPeer,
 } from '../tls/index.js';
-import { nextConnectionId } from './acceptor.js';
+import { type AuthorizationVerdict, nextConnectionId } from './acceptor.js';
 import { Connection } from './connection.js';
+import { refusalField } from './explanation.js';
+import { limitLifetime } from './lifetime.js';
+import { Observer } from './observer.js';
 import {
   type ConnectionOptions,
   connectionOptionNames,
   defaultHandshakeTimeout,
   refuseUnknown,
   resolveConnectionOptions,
+  strictBoolean,
   wholeNumber,
 } from './options.js';
+import { credentialsOf } from './trust.js';
 
-export interface ConnectOptions extends CredentialInput, ConnectionOptions {
+/** Decides whether a server, verified for the host of the URL, is the one that is meant. */
+export type AuthorizeServer = (server: {
+  readonly peer: VerifiedPeer;
+}) => AuthorizationVerdict | Promise<AuthorizationVerdict>;
+
+export interface ConnectOptions extends Partial<CredentialInput>, ConnectionOptions {
+  /** Credentials in files that are watched (`watchCredentials`), instead of `ca`, `cert` and `key`: as they are now. */
+  credentials?: CredentialFiles;
+  /**
+   * Which servers to talk to, among those that `ca` verifies for the host of the URL: a function, or rules of which one
+   * must be met (`[]`: none). Asked before anything is sent. Default: all of them.
+   */
+  authorize?: AuthorizeServer | readonly Rule[];
+  /** Whether the TLS session of an earlier connection to the same server may be resumed. Default `false`. */
+  sessionResumption?: boolean;
+  /** Sees the TLS secrets of the connection, a line each, as Wireshark reads them: who has them can decrypt all of it. */
+  insecureKeylog?: (line: Buffer) => void;
   /** The subprotocols to offer, in order of preference. Default: none. */
   protocols?: readonly string[];
   /** The `Origin` to send. Default: none; only browsers need one. */
@@ -53,6 +79,10 @@ export interface ConnectOptions extends CredentialInput, ConnectionOptions {
 const connectOptionNames: Readonly<Record<keyof ConnectOptions, true>> = {
   ...credentialInputNames,
   ...connectionOptionNames,
+  credentials: true,
+  authorize: true,
+  sessionResumption: true,
+  insecureKeylog: true,
   protocols: true,
   origin: true,
   headers: true,
@@ -61,6 +91,9 @@ const connectOptionNames: Readonly<Record<keyof ConnectOptions, true>> = {
   socket: true,
   handshakeTimeout: true,
 };
+
+/** Publishes what happens at every client of this process. */
+const observer = new Observer('client');
 
 /** A refusal's body is kept up to this many bytes, in the error's message up to much less. */
 const maxBodyBytes = 16 * 1024;
@@ -89,7 +122,13 @@ export async function connect(url: string | URL, options: ConnectOptions): Promi
   const connectionOptions = resolveConnectionOptions(options);
   const { protocols, origin, headers } = options;
   const request = createRequest({ url, protocols, origin, headers, deflate: connectionOptions.deflate?.policies });
-  const credentials = loadCredentials(options);
+  const credentials = credentialsOf(options);
+  const authorize = authorizeFrom(options.authorize);
+  const resumes = strictBoolean('sessionResumption', options.sessionResumption);
+  const { insecureKeylog } = options;
+  if (insecureKeylog !== undefined && typeof insecureKeylog !== 'function') {
+    throw new UsageError('option-not-a-function', 'insecureKeylog must be a function', { option: 'insecureKeylog' });
+  }
   const timeout = wholeNumber('handshakeTimeout', options.handshakeTimeout, defaultHandshakeTimeout);
   const { hostname, port } = new URL(url);
   const host = canonicalHost(hostname)?.host ?? hostname;
@@ -124,8 +163,24 @@ export async function connect(url: string | URL, options: ConnectOptions): Promi
       serverName: servername,
       credentials,
       socket: options.socket,
+      resumes,
+      keylog: insecureKeylog,
       signal: attempt.signal,
     });
+    observer.handshake({
+      peer,
+      tls: peer.tls,
+      remoteAddress: socket.remoteAddress ?? '',
+      remotePort: socket.remotePort ?? 0,
+    });
+    if (authorize !== undefined) {
+      try {
+        await mustBeMeant(peer, authorize, attempt.signal);
+      } catch (error) {
+        socket.destroy();
+        throw error;
+      }
+    }
     const id = nextConnectionId();
     const trace = connectionOptions.trace;
     trace?.(id, 'out', request.bytes);
@@ -141,12 +196,18 @@ export async function connect(url: string | URL, options: ConnectOptions): Promi
     );
     if (verdict.kind === 'refused') {
       const { error } = verdict;
+      const refusal = error.httpStatus === 403 ? head.fields.get(refusalField) : undefined;
+      const told = refusal === undefined ? undefined : explainRefusal(refusal, credentials.identity);
+      if (told !== undefined) {
+        socket.destroy();
+        throw told;
+      }
       const body = error.code === 'http-status' ? await readBody(socket, head, rest, attempt.signal) : '';
       socket.destroy();
       options.signal?.throwIfAborted();
       throw withBody(error, body);
     }
-    return new Connection({
+    const connection = new Connection({
       id,
       role: 'client',
       socket,
@@ -159,10 +220,43 @@ export async function connect(url: string | URL, options: ConnectOptions): Promi
       remotePort,
       head: rest,
     });
+    limitLifetime(connection, connectionOptions);
+    observer.opened(connection);
+    return connection;
+  } catch (error) {
+    observer.refused({ error: error instanceof Error ? error : new Error(String(error)) });
+    throw error;
   } finally {
     clearTimeout(timer);
     options.signal?.removeEventListener('abort', onAbort);
   }
+}
+
+/** @throws UsageError `option-not-a-function` unless it is a function or an array of them */
+function authorizeFrom(option: ConnectOptions['authorize']): AuthorizeServer | undefined {
+  if (option === undefined || typeof option === 'function') return option;
+  if (Array.isArray(option) && option.every((rule) => typeof rule === 'function')) return anyOf(...option);
+  throw new UsageError('option-not-a-function', 'authorize must be a function, or an array of rules', {
+    option: 'authorize',
+  });
+}
+
+/** Asks whether the server is the one that is meant. @throws PeerIdentityError `not-authorized` if it is not */
+async function mustBeMeant(peer: VerifiedPeer, authorize: AuthorizeServer, signal: AbortSignal): Promise<void> {
+  const aborted = new Promise<never>((_, reject) => {
+    if (signal.aborted) reject(signal.reason);
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+  });
+  const verdict = await Promise.race([authorize({ peer }), aborted]);
+  if (verdict === true) return;
+  const { reason, detail } = typeof verdict === 'object' && verdict !== null ? verdict : { reason: '' };
+  const why = escapeText(String(reason ?? '')) || 'it is not the one that is meant';
+  const presented = describeIdentity(peer);
+  throw new PeerIdentityError(
+    'not-authorized',
+    `the server was refused: ${why}${detail === undefined ? '' : ` (${escapeText(String(detail), 512)})`}; presented: ${presented}`,
+    { presented, hint: 'its certificate is valid for the host, but authorize does not take it: check both' },
+  );
 }
 
 interface FinalResponse {

@@ -42,6 +42,16 @@ export interface CloseEvent {
   readonly error: Error | undefined;
 }
 
+/** What has passed on a connection so far. */
+export interface Traffic {
+  readonly messagesReceived: number;
+  readonly messagesSent: number;
+  /** Bytes after the opening handshake, frame headers included, as they came out of TLS. */
+  readonly bytesReceived: number;
+  /** Bytes after the opening handshake, frame headers included, that the operating system has taken. */
+  readonly bytesSent: number;
+}
+
 /**
  * The fast form of receiving. `buffer` from `start` to `end` is one whole message, and is the handler's **only during the
  * call**: what must outlive it has to be copied. `isText`: the bytes are valid UTF-8 (RFC 6455 §5.6).
@@ -63,11 +73,11 @@ export interface ConnectionEvents {
 }
 
 /** What `connect` and the server pass in; not for users. */
-export interface ConnectionParts {
+export interface ConnectionParts<Peer> {
   readonly id: number;
   readonly role: Role;
   readonly socket: Duplex;
-  readonly peer: VerifiedPeer;
+  readonly peer: Peer;
   readonly options: ResolvedConnectionOptions;
   readonly protocol: string;
   /** What was accepted, as in `Sec-WebSocket-Extensions`; empty when nothing was. */
@@ -119,18 +129,20 @@ function deflateOptions(agreed: DeflateParameters, role: Role, level: number | u
  * No message is lost before somebody listens: without a `message` listener, a handler or an iterator, at most one message
  * is read ahead. **Somebody must read**: pings are answered and the peer's close is seen only while messages are taken.
  */
-export class Connection extends EventEmitter<ConnectionEvents> {
+export class Connection<Peer extends VerifiedPeer | undefined = VerifiedPeer> extends EventEmitter<ConnectionEvents> {
   /** A number that no other connection of this process has. */
   readonly id: number;
   readonly role: Role;
-  /** Who is at the other end, proved by its certificate. */
-  readonly peer: VerifiedPeer;
+  /** Who is at the other end, proved by its certificate; `undefined` for a client without one (`clientCertificate: 'optional'`). */
+  readonly peer: Peer;
   /** The subprotocol agreed on; empty when there is none. */
   readonly protocol: string;
   /** The extensions agreed on, for example `permessage-deflate; server_max_window_bits=10`; empty when there are none. */
   readonly extensions: string;
   readonly remoteAddress: string;
   readonly remotePort: number;
+  /** When it was opened, in milliseconds of `Date.now()`. */
+  readonly openedAt: number = Date.now();
   /** Resolves with how the connection ended; never rejects. */
   readonly closed: Promise<CloseEvent>;
 
@@ -139,6 +151,10 @@ export class Connection extends EventEmitter<ConnectionEvents> {
   readonly #core: Protocol;
   readonly #outbox: Outbox;
   #resolveClosed!: (event: CloseEvent) => void;
+
+  #messagesReceived = 0;
+  #messagesSent = 0;
+  #bytesReceived = 0;
 
   // Receiving
   #fast: MessageHandler | undefined;
@@ -193,7 +209,7 @@ export class Connection extends EventEmitter<ConnectionEvents> {
   #stallTimer: NodeJS.Timeout | undefined;
   #stallMark = 0;
 
-  constructor(parts: ConnectionParts) {
+  constructor(parts: ConnectionParts<Peer>) {
     super();
     this.id = parts.id;
     this.role = parts.role;
@@ -241,6 +257,7 @@ export class Connection extends EventEmitter<ConnectionEvents> {
 
     if (parts.head !== undefined && parts.head.length > 0) {
       this.#rest = parts.head;
+      this.#bytesReceived = parts.head.length;
       process.nextTick(() => this.#pump());
     }
     socket.resume();
@@ -261,6 +278,16 @@ export class Connection extends EventEmitter<ConnectionEvents> {
   /** Bytes given to `send()` and not yet taken by the operating system, frame headers included. */
   get bufferedBytes(): number {
     return this.#outbox.bufferedBytes + this.#deferredBytes;
+  }
+
+  /** What has passed so far. */
+  get traffic(): Traffic {
+    return {
+      messagesReceived: this.#messagesReceived,
+      messagesSent: this.#messagesSent,
+      bytesReceived: this.#bytesReceived,
+      bytesSent: this.#outbox.writtenBytes,
+    };
   }
 
   // ---------------------------------------------------------------- sending
@@ -291,6 +318,7 @@ export class Connection extends EventEmitter<ConnectionEvents> {
     if (bytes.length >= this.#threshold) return this.#sendCompressed(bytes, false);
     const target = this.#outbox.reserve(size);
     this.#outbox.commit(this.#core.writeMessage(target, this.#outbox.length, bytes, false));
+    this.#messagesSent++;
     return this.#belowMark();
   }
 
@@ -303,6 +331,7 @@ export class Connection extends EventEmitter<ConnectionEvents> {
     if (byteLength >= this.#threshold) return this.#sendCompressed(Buffer.from(text), true);
     const target = this.#outbox.reserve(size);
     this.#outbox.commit(this.#core.writeText(target, this.#outbox.length, text, byteLength));
+    this.#messagesSent++;
     return this.#belowMark();
   }
 
@@ -368,6 +397,7 @@ export class Connection extends EventEmitter<ConnectionEvents> {
         ? this.#core.writeMessage(target, offset, data, isText)
         : this.#core.writeCompressed(target, offset, payload, isText),
     );
+    this.#messagesSent++;
   }
 
   /** Sends what waits, until something has to be waited for again. */
@@ -441,7 +471,10 @@ export class Connection extends EventEmitter<ConnectionEvents> {
     const target = this.#outbox.reserve(this.#core.frameSize(payload.length));
     const offset = this.#outbox.length;
     this.#outbox.commit(this.#core.writeFragment(target, offset, payload, isText, isFirst, isLast, isCompressed));
-    if (isLast) this.#endStream();
+    if (isLast) {
+      this.#messagesSent++;
+      this.#endStream();
+    }
     return this.#belowMark();
   }
 
@@ -598,6 +631,7 @@ export class Connection extends EventEmitter<ConnectionEvents> {
   #onData(chunk: Buffer): void {
     this.#options.trace?.(this.id, 'in', chunk);
     this.#heard = true;
+    this.#bytesReceived += chunk.length;
     this.#spend(chunk.length);
     if (this.#rest === undefined) {
       this.#rest = chunk;
@@ -725,6 +759,7 @@ export class Connection extends EventEmitter<ConnectionEvents> {
 
   #onMessage(buffer: Buffer, start: number, end: number, isText: boolean): void {
     if (this.#discarding || (this.#isClosing && !this.#hasRoom)) return;
+    this.#messagesReceived++;
     if (this.#fast !== undefined) {
       try {
         this.#fast(buffer, start, end, isText);
@@ -753,6 +788,7 @@ export class Connection extends EventEmitter<ConnectionEvents> {
       this.#queue.end(() => this.#closedError('the rest of the message was not read'));
       return;
     }
+    if (isLast) this.#messagesReceived++;
     this.#queue.pushChunk(buffer, start, end, isText, isLast);
     if (!this.#wantsMessages || this.#hasInflatedMuch) this.#core.pause();
   }

@@ -1,6 +1,7 @@
 /** Where the pure core meets sockets: connections, and the ends that make them. */
 export type {
   AcceptorOptions,
+  AnyPeer,
   AuthorizationVerdict,
   Authorize,
   PlainRequest,
@@ -8,15 +9,17 @@ export type {
   UpgradeRequest,
 } from './acceptor.js';
 export { AttachedServer, type AttachOptions, attach } from './attach.js';
-export { type ConnectOptions, connect } from './client.js';
+export { type AuthorizeServer, type ConnectOptions, connect } from './client.js';
 export {
   type CloseEvent,
   Connection,
   type ConnectionEvents,
   type MessageHandler,
   type ReadyState,
+  type Traffic,
 } from './connection.js';
 export type { IncomingMessage } from './incoming.js';
+export type { Observations, ObservedRole, ServerStatistics } from './observer.js';
 export {
   type ConnectionOptions,
   connectionDefaults,
@@ -25,4 +28,13 @@ export {
   type Trace,
 } from './options.js';
 export type { MessageSource } from './send-stream.js';
-export { createServer, type ListenOptions, Server, type ServerEvents, type ServerOptions } from './server.js';
+export {
+  createServer,
+  type ListenOptions,
+  Server,
+  type ServerEvents,
+  type ServerOptions,
+  type ServerUpdate,
+  type SessionResumptionOptions,
+} from './server.js';
+export type { HostOptions, TrustOptions } from './trust.js';

@@ -76,6 +76,13 @@ export interface ConnectionOptions {
   closeDeadline?: number;
   /** Milliseconds in which an unfinished message must grow by 1 KiB, or the connection is closed with 1008. Default 30,000. */
   messageStallDeadline?: number;
+  /** Closes the connection with 1008 when a certificate of the peer's chain expires. Default `false`. */
+  closeAtExpiry?: boolean;
+  /**
+   * Milliseconds after which the connection is closed with 1001, earlier by a tenth at most, at random: so that a fleet
+   * does not come back all at once. Default 0: no limit.
+   */
+  maxConnectionAge?: number;
   /** Sees every byte of this connection after the TLS handshake, secrets included. Default: none. */
   trace?: Trace;
 }
@@ -91,6 +98,8 @@ export const connectionOptionNames: Readonly<Record<keyof ConnectionOptions, tru
   closeDeadline: true,
   messageStallDeadline: true,
   perMessageDeflate: true,
+  closeAtExpiry: true,
+  maxConnectionAge: true,
   trace: true,
 };
 
@@ -136,6 +145,8 @@ export const connectionDefaults: PlainOptions = {
   pongDeadline: 10_000,
   closeDeadline: 5_000,
   messageStallDeadline: 30_000,
+  closeAtExpiry: false,
+  maxConnectionAge: 0,
 };
 
 /** Milliseconds from TCP connect or accept to the 101, name look-up and TLS handshake included. */
@@ -164,6 +175,16 @@ export function wholeNumber(
     `${option} must be a whole number from ${minimum} to ${maximum}, but is ${typeof value === 'number' ? value : typeof value}`,
     { option },
   );
+}
+
+/**
+ * Returns `value`, by default `false`. A truthy value that is not `true` must not pass for "off", nor for "on" (M6).
+ *
+ * @throws UsageError `option-not-a-boolean`
+ */
+export function strictBoolean(option: string, value: boolean | undefined): boolean {
+  if (value === undefined || typeof value === 'boolean') return value ?? false;
+  throw new UsageError('option-not-a-boolean', `${option} must be true or false`, { option });
 }
 
 /** The default of `perMessageDeflate.threshold`: what is shorter gains less than it costs, in bytes. */
@@ -221,6 +242,8 @@ export function resolveConnectionOptions(options: ConnectionOptions): ResolvedCo
     pongDeadline: wholeNumber('pongDeadline', options.pongDeadline, d.pongDeadline),
     closeDeadline: wholeNumber('closeDeadline', options.closeDeadline, d.closeDeadline),
     messageStallDeadline: wholeNumber('messageStallDeadline', options.messageStallDeadline, d.messageStallDeadline),
+    closeAtExpiry: strictBoolean('closeAtExpiry', options.closeAtExpiry),
+    maxConnectionAge: wholeNumber('maxConnectionAge', options.maxConnectionAge, d.maxConnectionAge, 0, bytes),
     deflate: resolveDeflate(options.perMessageDeflate),
     trace: options.trace === undefined ? undefined : guarded(options.trace),
   };

@@ -2,13 +2,42 @@
 import { EventEmitter } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { Duplex } from 'node:stream';
-import { UsageError } from '../errors.js';
-import { type CredentialInput, credentialInputNames, Listener, loadCredentials, type Refusal } from '../tls/index.js';
-import { Acceptor, type AcceptorOptions, acceptorOptionNames, type UpgradeRequest } from './acceptor.js';
+import { type PeerIdentityError, UsageError } from '../errors.js';
+import { Listener, leastTicketSecretBytes, type Refusal, TicketKeys, type VerifiedPeer } from '../tls/index.js';
+import { Acceptor, type AcceptorOptions, type AnyPeer, acceptorOptionNames, type UpgradeRequest } from './acceptor.js';
 import type { Connection } from './connection.js';
-import { defaultHandshakeTimeout, refuseUnknown, wholeNumber } from './options.js';
+import { Observer, type ServerStatistics } from './observer.js';
+import { defaultHandshakeTimeout, refuseUnknown, strictBoolean, wholeNumber } from './options.js';
+import { Trust, type TrustOptions, trustOptionNames } from './trust.js';
 
-export interface ServerOptions extends CredentialInput, AcceptorOptions {
+/** How sessions are resumed. */
+export interface SessionResumptionOptions {
+  /**
+   * At least 32 random bytes, the same in every process behind one name: then a session that one of them began can be
+   * resumed at another, as long as both trust the same. Default: one of its own.
+   */
+  secret?: Uint8Array;
+}
+
+export interface ServerOptions<Peer extends AnyPeer = VerifiedPeer> extends TrustOptions, AcceptorOptions<Peer> {
+  /**
+   * Whether a client must present a certificate. Default `required`. With `optional` a client without one comes as far as
+   * `authorize`, as `peer: undefined`, and only a rule that says so lets it in; one that is presented and bad is refused.
+   */
+  clientCertificate?: undefined extends Peer ? 'required' | 'optional' : 'required';
+  /**
+   * Lets every TLS handshake end well, and tells a client that is refused why, in an HTTP response with status 403. Who
+   * comes in stays the same. Default `false`: refused in the TLS handshake, mostly without a word.
+   */
+  explainRefusals?: boolean;
+  /**
+   * Whether clients may resume a TLS session, which saves the signatures of a full handshake. Default `false`. A session
+   * is void once its host, CAs, revocation lists or rules change, and after an hour; the certificate's dates, its
+   * revocation and `authorize` are looked at each time.
+   */
+  sessionResumption?: boolean | SessionResumptionOptions;
+  /** Sees the TLS secrets of every connection, a line each, as Wireshark reads them: who has them can decrypt all of it. */
+  insecureKeylog?: (line: Buffer) => void;
   /** Milliseconds from accept to the 101, TLS handshake and authorization included. Default 10,000. */
   handshakeTimeout?: number;
   /** How many sockets may be between accept and 101 at once; the next is dropped. Default 1,024. */
@@ -18,12 +47,25 @@ export interface ServerOptions extends CredentialInput, AcceptorOptions {
 }
 
 const serverOptionNames: Readonly<Record<keyof ServerOptions, true>> = {
-  ...credentialInputNames,
+  ...trustOptionNames,
   ...acceptorOptionNames,
+  clientCertificate: true,
+  explainRefusals: true,
+  sessionResumption: true,
+  insecureKeylog: true,
   handshakeTimeout: true,
   maxUnauthenticated: true,
   requireClientAuthEku: true,
 };
+
+/** What `Server.update` can replace: whom to trust, what to show, and who may come in. */
+export type ServerUpdate<Peer extends AnyPeer = VerifiedPeer> = Omit<TrustOptions, 'minVersion'> &
+  Pick<AcceptorOptions<Peer>, 'authorize'>;
+
+const updateNames: Readonly<Record<keyof ServerUpdate, true>> = (() => {
+  const { minVersion: _, ...names } = trustOptionNames;
+  return { ...names, authorize: true };
+})();
 
 export interface ListenOptions {
   /** 0 takes a free one. */
@@ -36,10 +78,12 @@ export interface ListenOptions {
 
 const listenOptionNames: Readonly<Record<keyof ListenOptions, true>> = { port: true, host: true, backlog: true };
 
-export interface ServerEvents {
-  connection: [connection: Connection, request: UpgradeRequest];
+export interface ServerEvents<Peer extends AnyPeer = VerifiedPeer> {
+  connection: [connection: Connection<Peer>, request: UpgradeRequest<Peer>];
   /** A client was refused, or its handshake failed: why, and what it presented. */
   refused: [refusal: Refusal];
+  /** An open connection is closed with 1008, because its client would not be let in any more. */
+  expelled: [connection: Connection<Peer>, error: PeerIdentityError];
   /** The server has closed, and its last connection is gone. */
   close: [];
 }
@@ -48,36 +92,128 @@ export interface ServerEvents {
 const defaultDrainDeadline = 5_000;
 
 /** Accepts verified peers. Its events are those of `ServerEvents`. */
-export class Server extends EventEmitter<ServerEvents> {
+export class Server<Peer extends AnyPeer = VerifiedPeer> extends EventEmitter<ServerEvents<Peer>> {
   readonly #listener: Listener;
   readonly #acceptor: Acceptor;
+  #trust: Trust;
+  #trustOptions: TrustOptions;
+  #rulesGeneration = 0;
+  readonly #observer = new Observer('server');
+  readonly #onReloaded = (): void => void this.#apply(false);
+  readonly #onFailedReload = (error: Error): void => this.#observer.reloaded(error);
   #closing: Promise<void> | undefined;
 
   /** @throws UsageError if an option or the credentials cannot be used */
-  constructor(options: ServerOptions) {
+  constructor(options: ServerOptions<Peer>) {
     super();
     if (typeof options !== 'object' || options === null) {
       throw new UsageError('option-missing', 'createServer() takes an object with ca, cert and key');
     }
     refuseUnknown(options, serverOptionNames, 'createServer()');
-    this.#acceptor = new Acceptor(options, {
-      connection: (connection, request) => this.emit('connection', connection, request),
-      refused: (refusal) => this.emit('refused', refusal),
+    // A peer is undefined only if `clientCertificate` says that it may be, and then the type says so, too.
+    const events = this as unknown as EventEmitter<ServerEvents<AnyPeer>>;
+    this.#acceptor = new Acceptor(options as AcceptorOptions<AnyPeer>, {
+      connection: (connection, request) => {
+        this.#observer.opened(connection, request);
+        events.emit('connection', connection, request);
+      },
+      refused: (refusal) => this.#refused(refusal),
     });
-    const credentials = loadCredentials(options);
+    this.#trustOptions = trustOf(options);
+    this.#trust = new Trust(this.#trustOptions);
+    const { clientCertificate = 'required', insecureKeylog } = options;
+    if (clientCertificate !== 'required' && clientCertificate !== 'optional') {
+      throw new UsageError('client-certificate-unknown', 'clientCertificate must be required or optional', {
+        option: 'clientCertificate',
+      });
+    }
+    if (insecureKeylog !== undefined && typeof insecureKeylog !== 'function') {
+      throw new UsageError('option-not-a-function', 'insecureKeylog must be a function', { option: 'insecureKeylog' });
+    }
     this.#listener = new Listener({
-      credentials,
+      hosts: this.#trust.current,
+      clientCertificate,
+      explainRefusals: strictBoolean('explainRefusals', options.explainRefusals),
+      requireClientAuthEku: strictBoolean('requireClientAuthEku', options.requireClientAuthEku),
+      tickets: ticketKeysOf(options.sessionResumption),
+      rulesGeneration: 0,
       handshakeTimeout: wholeNumber('handshakeTimeout', options.handshakeTimeout, defaultHandshakeTimeout),
       maxUnauthenticated: wholeNumber('maxUnauthenticated', options.maxUnauthenticated, 1024),
-      requireClientAuthEku: strictBoolean('requireClientAuthEku', options.requireClientAuthEku),
-      onPeer: (accepted) => this.#acceptor.accept(accepted),
-      onRefusal: (refusal) => this.emit('refused', refusal),
+      keylog: insecureKeylog,
+      onPeer: (accepted) => {
+        this.#observer.handshake(accepted);
+        this.#acceptor.accept(accepted);
+      },
+      onRefusedPeer: (refused, error) => this.#acceptor.explain(refused, error),
+      onRefusal: (refusal) => this.#refused(refusal),
+    });
+    this.#follow('on');
+  }
+
+  /** Follows the files of its credentials, or does not any more. */
+  #follow(how: 'on' | 'off'): void {
+    for (const files of this.#trust.files) {
+      files[how]('reloaded', this.#onReloaded);
+      files[how]('failed', this.#onFailedReload);
+    }
+  }
+
+  #refused(refusal: Refusal): void {
+    this.#observer.refused(refusal);
+    this.#emitter.emit('refused', refusal);
+  }
+
+  /** What this server has counted since it was made. */
+  get statistics(): ServerStatistics {
+    return this.#observer.statistics;
+  }
+
+  /** The events that are the same whoever the peers are. */
+  get #emitter(): EventEmitter<ServerEvents> {
+    return this as unknown as EventEmitter<ServerEvents>;
+  }
+
+  /**
+   * Puts other credentials or rules in force, as a whole: `ca`, `cert`, `key` and what belongs to them (or
+   * `credentials`) replace what there was of these; `hosts` replaces all hosts; `authorize` the rules. Handshakes that
+   * begin from now on see the new ones. Open connections go on, unless their client would not be let in any more: those
+   * are closed with 1008 (`expelled`), and the promise resolves when all have been looked at.
+   *
+   * @throws UsageError (rejects) if something of it cannot be used; then everything stays as it was
+   */
+  async update(update: ServerUpdate<Peer>): Promise<void> {
+    if (typeof update !== 'object' || update === null) {
+      throw new UsageError('option-missing', 'update() takes an object with what is to change');
+    }
+    refuseUnknown(update, updateNames, 'update()');
+    const { authorize, hosts = this.#trustOptions.hosts, ...given } = update;
+    const { hosts: _, minVersion, ...before } = this.#trustOptions;
+    const own = Object.keys(given).length > 0 ? given : before;
+    const options: TrustOptions = { ...own, minVersion, ...(hosts && { hosts }) };
+    const trust = new Trust(options);
+    const changesRules = 'authorize' in update;
+    if (changesRules) this.#acceptor.authorize = authorize as AcceptorOptions<AnyPeer>['authorize'];
+    this.#follow('off');
+    this.#trust = trust;
+    this.#trustOptions = options;
+    this.#follow('on');
+    if (changesRules) this.#rulesGeneration++;
+    await this.#apply(changesRules);
+  }
+
+  #apply(changesRules: boolean): Promise<void> {
+    this.#listener.update(this.#trust.current, this.#rulesGeneration);
+    const events = this as unknown as EventEmitter<ServerEvents<AnyPeer>>;
+    this.#observer.reloaded();
+    return this.#acceptor.recheck(changesRules, (connection, error) => {
+      this.#observer.expelled(connection, error);
+      events.emit('expelled', connection, error);
     });
   }
 
   /** The connections that are open. */
-  get connections(): ReadonlySet<Connection> {
-    return this.#acceptor.connections;
+  get connections(): ReadonlySet<Connection<Peer>> {
+    return this.#acceptor.connections as Set<Connection<AnyPeer>> as Set<Connection<Peer>>;
   }
 
   /**
@@ -125,11 +261,12 @@ export class Server extends EventEmitter<ServerEvents> {
   }
 
   async #close(deadline: number): Promise<void> {
+    this.#follow('off');
     const portFree = this.#listener.close();
     await this.#acceptor.drain(deadline);
     this.#listener.destroyAll();
     await portFree;
-    this.emit('close');
+    this.#emitter.emit('close');
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -137,10 +274,29 @@ export class Server extends EventEmitter<ServerEvents> {
   }
 }
 
-/** A truthy value that is not `true` must not pass for "off", nor for "on" (M6). */
-function strictBoolean(option: string, value: boolean | undefined): boolean {
-  if (value === undefined || typeof value === 'boolean') return value ?? false;
-  throw new UsageError('option-not-a-boolean', `${option} must be true or false`, { option });
+/** Returns those of the options that are about trust. */
+function trustOf(options: TrustOptions): TrustOptions {
+  const names = Object.keys(trustOptionNames) as (keyof TrustOptions)[];
+  return Object.fromEntries(names.filter((name) => options[name] !== undefined).map((name) => [name, options[name]]));
+}
+
+/** @throws UsageError */
+function ticketKeysOf(option: ServerOptions['sessionResumption']): TicketKeys | undefined {
+  const name = 'sessionResumption';
+  if (option === undefined || option === false) return undefined;
+  if (option === true) return new TicketKeys();
+  if (typeof option !== 'object' || option === null) {
+    throw new UsageError('option-not-an-object', `${name} must be true, false or an object`, { option: name });
+  }
+  refuseUnknown(option, { secret: true }, name);
+  const { secret } = option;
+  if (secret === undefined) return new TicketKeys();
+  if (!(secret instanceof Uint8Array) || secret.length < leastTicketSecretBytes) {
+    throw new UsageError('secret-too-short', `${name}.secret must have at least ${leastTicketSecretBytes} bytes`, {
+      option: `${name}.secret`,
+    });
+  }
+  return new TicketKeys(secret);
 }
 
 /**
@@ -148,6 +304,8 @@ function strictBoolean(option: string, value: boolean | undefined): boolean {
  *
  * @throws UsageError if an option is wrong, or if `ca`, `cert` or `key` cannot be used; the message says which and why
  */
-export function createServer(options: ServerOptions): Server {
-  return new Server(options);
+export function createServer(options: ServerOptions): Server;
+export function createServer(options: ServerOptions<AnyPeer>): Server<AnyPeer>;
+export function createServer(options: ServerOptions | ServerOptions<AnyPeer>): Server | Server<AnyPeer> {
+  return new Server(options as ServerOptions<AnyPeer>);
 }

@@ -87,6 +87,8 @@ export interface Credentials {
   readonly revocation: Revocation | undefined;
   /** What `cert` says of this end. */
   readonly identity: PeerIdentity;
+  /** SHA-256 in hex of what the peer is verified against: the same text gives the same digest. */
+  readonly trustDigest: string;
   /** What a client connects with: made once, and not for each connection. */
   readonly clientContext: tls.SecureContext;
 }
@@ -298,7 +300,10 @@ function checkCredentials(input: CredentialInput): Credentials {
   const parts = { ca, anchors, authorityNames, revocation, ...own };
   try {
     const clientContext = tls.createSecureContext({ ...tlsOptions(parts), secureOptions: clientSecureOptions });
-    return Object.freeze({ ...parts, clientContext });
+    const trustDigest = createHash('sha256')
+      .update(JSON.stringify([ca, revocation?.digest]))
+      .digest('hex');
+    return Object.freeze({ ...parts, trustDigest, clientContext });
   } catch (error) {
     const detail = escapeText(error instanceof Error ? error.message : String(error));
     throw fault('cert', 'not-usable', `${credentialFaults['not-usable']} (${detail})`, error);

@@ -8,7 +8,8 @@ import { alpnProtocols } from './defaults.js';
 import { identityFromChain, type PeerIdentity } from './identity.js';
 import { watchRefused } from './presented.js';
 import { explainFailedDial } from './refusal.js';
-import { identityError, serverNameFault, type VerifiedPeer, verifyPeer } from './verified-peer.js';
+import { keepSession, takeSession } from './session-cache.js';
+import { identityError, presentedBy, serverNameFault, type VerifiedPeer, verifyPeer } from './verified-peer.js';
 
 export interface DialOptions {
   /** Where to connect; an IPv6 address without brackets. */
@@ -19,6 +20,10 @@ export interface DialOptions {
   readonly credentials: Credentials;
   /** A connected stream to use instead of a new TCP connection. */
   readonly socket?: Duplex;
+  /** Whether an earlier session with this server may be resumed, and this one later. Default `false`. */
+  readonly resumes?: boolean;
+  /** Sees the TLS secrets of the connection. */
+  readonly keylog?: ((line: Buffer) => void) | undefined;
   /** Ends the attempt; its reason is what the promise rejects with. */
   readonly signal: AbortSignal;
 }
@@ -42,6 +47,8 @@ export function dial(options: DialOptions): Promise<{ socket: tls.TLSSocket; pee
     }
     // Whatever breaks below TLS shows above it; unhandled it would end the process.
     options.socket?.on('error', () => {});
+    const server = `${host} ${port} ${wanted?.host ?? ''}`;
+    const earlier = options.resumes === true ? takeSession(credentials, server) : undefined;
     let serverAnswered = false;
     let fault: PeerIdentityError | undefined;
     let presented: PeerIdentity | undefined;
@@ -52,8 +59,8 @@ export function dial(options: DialOptions): Promise<{ socket: tls.TLSSocket; pee
       // RFC 6455 §4.1: a client MUST send the server name. It is never an address, and has no trailing dot (RFC 6066 §3).
       servername: wanted?.kind === 'name' ? wanted.host : '',
       rejectUnauthorized: true,
-      // No session is ever offered: a resumed one would skip the check of names (M9).
-      session: undefined,
+      // A resumed session skips Node's check of names (M9); the gate does not.
+      session: earlier?.session,
       // Runs before anything is written (M7). It must not throw: Node would take that for an uncaught exception (M14).
       checkServerIdentity: (_host, certificate) => {
         try {
@@ -92,19 +99,34 @@ export function dial(options: DialOptions): Promise<{ socket: tls.TLSSocket; pee
         new HandshakeError('tls-cut', `cannot connect to ${where}: the connection was closed during the TLS handshake`),
       );
     const onSecure = (): void => {
-      const { anchors, revocation } = credentials;
-      const peer = verifyPeer(socket, { peerRole: 'server', host: name, anchors, revocation });
+      const peer = verifyPeer(socket, {
+        peerRole: 'server',
+        host: name,
+        anchors: credentials.anchors,
+        revocation: credentials.revocation,
+        acceptResumption: earlier !== undefined,
+        presentedBefore: earlier?.presented,
+      });
       if (peer instanceof PeerIdentityError) return fail(peer);
       settle();
+      if (options.resumes === true) {
+        const verifiedAt = peer.tls.resumed ? earlier!.verifiedAt : Date.now();
+        const keep = (session: Buffer): void =>
+          keepSession(credentials, server, { session, presented: presentedBy(peer), verifiedAt });
+        // TLS 1.3 sends its tickets later. In TLS 1.2 the ticket is there, and serves more than once.
+        if (peer.tls.protocol === 'TLSv1.2') keep(socket.getSession()!);
+        else socket.on('session', keep);
+      }
       resolve({ socket, peer });
     };
     signal.addEventListener('abort', onAbort);
     socket.once('secureConnect', onSecure);
     socket.once('error', onError);
     socket.once('close', onClose);
-    // The first line comes with the server's answer; the line, a secret, is not looked at.
-    socket.once('keylog', () => {
+    // The first line comes with the server's answer; the line, a secret, is looked at by nobody who did not ask for it.
+    socket.on('keylog', (line: Buffer) => {
       serverAnswered = true;
+      options.keylog?.(line);
     });
     socket.setNoDelay(true);
   });

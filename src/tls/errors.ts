@@ -122,7 +122,7 @@ export const identityFaults: Readonly<Record<IdentityCode, IdentityFault>> = {
   },
   'server-name-unknown': {
     words: 'the server does not serve the name that was asked for',
-    hint: 'check the host of the URL',
+    hint: 'check the host of the URL; a server of several hosts needs one of their names, not an address',
     section: 'RFC 6066 §3',
   },
   'access-denied': {
@@ -194,6 +194,7 @@ export const alerts: Readonly<Record<string, Alert>> = {
   PROTOCOL_VERSION: { number: 70, name: 'protocol version', code: undefined },
   INSUFFICIENT_SECURITY: { number: 71, name: 'insufficient security', code: undefined },
   INTERNAL_ERROR: { number: 80, name: 'internal error', code: undefined },
+  MISSING_EXTENSION: { number: 109, name: 'missing extension', code: 'server-name-unknown' },
   UNRECOGNIZED_NAME: { number: 112, name: 'unrecognized name', code: 'server-name-unknown' },
   CERTIFICATE_REQUIRED: { number: 116, name: 'certificate required', code: 'certificate-missing' },
   NO_APPLICATION_PROTOCOL: { number: 120, name: 'no application protocol', code: undefined },

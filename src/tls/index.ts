@@ -46,16 +46,24 @@ export type { DistinguishedName, NameAttribute } from './distinguished-name.js';
 export { type Alert, type IdentityCode, identityFaults } from './errors.js';
 export { type FileFaultCode, fileFaults } from './file-snapshot.js';
 export { type CertificateSummary, describeIdentity, identityFromChain, type PeerIdentity } from './identity.js';
-export { type AcceptedPeer, Listener, type ListenerOptions, type Refusal } from './listener.js';
+export {
+  type AcceptedPeer,
+  type HostCredentials,
+  Listener,
+  type ListenerOptions,
+  type Refusal,
+  type SecuredSocket,
+} from './listener.js';
 export { byPath } from './path-rule.js';
 export { PemFault, type PemFaultCode, pemFaults } from './pem.js';
 export { type ProbeOptions, type ProbeResult, probe } from './probe.js';
-export { explainAlert, explainSilence, type TransportCode } from './refusal.js';
+export { explainAlert, explainRefusal, explainSilence, type TransportCode } from './refusal.js';
 export { Revocation, type RevocationFault, type RevocationOptions } from './revocation.js';
 export type { RevocationReason } from './revocation-reason.js';
 export type { Rule, RuleSubject, RuleVerdict } from './rule.js';
 export { parseRule, rulesFrom } from './rule-text.js';
 export type { SubjectAltNames } from './san.js';
 export { matchServerName, type ServerNameMatch } from './server-name.js';
+export { leastTicketSecretBytes, TicketKeys } from './session-tickets.js';
 export { parseSpiffeId, type SpiffeId } from './spiffe-id.js';
-export { type GatePolicy, type TlsParameters, VerifiedPeer, verifyPeer } from './verified-peer.js';
+export { type GatePolicy, identityError, type TlsParameters, VerifiedPeer, verifyPeer } from './verified-peer.js';

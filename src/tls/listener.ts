@@ -1,21 +1,29 @@
 /**
  * The accepting end of mutual TLS. Sockets come from a listener of our own or from elsewhere (`inject`), all go the same
- * way: into a `tls.Server` that demands and verifies a client certificate, then through the gate.
- *
- * A `tls.Server` never listens and is never shown: one that is handed sockets enforces client certificates, a
- * `TLSSocket` made by hand does not, and a `newSession` listener added from outside would bring back the resumption
- * that skips them.
+ * way: to the site of the host that the client asks for, whose `tls.Server` demands and verifies a client certificate,
+ * then through the gate.
  */
+import { Buffer } from 'node:buffer';
 import * as net from 'node:net';
 import type { Duplex } from 'node:stream';
-import * as tls from 'node:tls';
+import type * as tls from 'node:tls';
 import { HandshakeError, LimitExceededError, type MtlsWsError, PeerIdentityError, UsageError } from '../errors.js';
+import { canonicalHost, escapeText } from '../text.js';
+import { ClientHelloReader } from './client-hello.js';
 import type { Credentials } from './credentials.js';
-import { serverSecureOptions, tlsOptions } from './defaults.js';
 import { describeIdentity, type PeerIdentity } from './identity.js';
 import { watchRefused } from './presented.js';
-import { explainFailedAccept } from './refusal.js';
-import { type VerifiedPeer, verifyPeer } from './verified-peer.js';
+import { explainBadHello, explainFailedAccept } from './refusal.js';
+import { Site, type SiteEvents, type SitePolicy } from './site.js';
+import {
+  type GatePolicy,
+  identityError,
+  recheckPeer,
+  type TlsParameters,
+  tlsParameters,
+  type VerifiedPeer,
+  verifyPeer,
+} from './verified-peer.js';
 
 /** A connection that was refused before or at the gate, or whose handshake failed. */
 export interface Refusal {
@@ -27,22 +35,39 @@ export interface Refusal {
   readonly presented: string | undefined;
 }
 
-export interface ListenerOptions {
-  readonly credentials: Credentials;
+/** The credentials of the hosts that one listener serves. */
+export interface HostCredentials {
+  /**
+   * For clients that ask for no name; where no host has a name, for all. `undefined`: clients that ask for no name are
+   * refused.
+   */
+  readonly unnamed: Credentials | undefined;
+  /** By canonical host name. Where there are any, a client that asks for another name is refused. */
+  readonly named: ReadonlyMap<string, Credentials>;
+}
+
+export interface ListenerOptions extends SitePolicy {
+  readonly hosts: HostCredentials;
   /** Milliseconds from accept until `established` must have been called. */
   readonly handshakeTimeout: number;
   /** Sockets that may be between accept and `established` at once. */
   readonly maxUnauthenticated: number;
-  readonly requireClientAuthEku: boolean;
+  /** Sees the TLS secrets of every connection. */
+  readonly keylog?: ((line: Buffer) => void) | undefined;
   /** A client came through the gate. */
   onPeer(accepted: AcceptedPeer): void;
+  /**
+   * With `explainRefusals`: a client did **not** come through the gate, and may be told why. It has been reported to
+   * `onRefusal`.
+   */
+  onRefusedPeer(refused: SecuredSocket, error: PeerIdentityError): void;
   onRefusal(refusal: Refusal): void;
 }
 
-/** A client that came through the gate; its opening handshake is still to come. */
-export interface AcceptedPeer {
+/** A socket whose TLS handshake is complete, whoever is at its other end. */
+export interface SecuredSocket {
   readonly socket: tls.TLSSocket;
-  readonly peer: VerifiedPeer;
+  readonly tls: TlsParameters;
   readonly remoteAddress: string;
   readonly remotePort: number;
   /** Ends the deadline, and the count among the unauthenticated. */
@@ -51,12 +76,26 @@ export interface AcceptedPeer {
   onDeadline: (() => void) | undefined;
 }
 
+/** A client that came through the gate; its opening handshake is still to come. */
+export interface AcceptedPeer extends SecuredSocket {
+  /** `undefined`: a client without a certificate, where `clientCertificate` is `optional`. */
+  readonly peer: VerifiedPeer | undefined;
+  /** The name that the client asked for (SNI), in canonical form; `undefined` when it asked for none. */
+  readonly serverName: string | undefined;
+  /** Returns why the client would not be let in now, if what it was verified against has changed since. */
+  recheck(): PeerIdentityError | undefined;
+}
+
 /** What is known of a socket from its first byte on. */
 class Pending {
   readonly raw: Duplex;
   readonly remoteAddress: string;
   readonly remotePort: number;
   timer: NodeJS.Timeout | undefined;
+  /** The host it goes to; `undefined` until that is known. */
+  site: Site | undefined;
+  /** The name it asked for, as it was sent, where that was read before TLS. */
+  serverName: string | undefined;
   /** Whether its `TLSSocket` is known. */
   watched = false;
   /** Whether it is over: let in, refused, or gone. Only the first of these is told. */
@@ -73,9 +112,49 @@ class Pending {
   }
 }
 
+/** What a client was let in with. */
+interface Admission {
+  readonly peer: VerifiedPeer | undefined;
+  readonly serverName: string | undefined;
+  site: Site;
+}
+
+function gatePolicyOf({ credentials, policy }: Site): GatePolicy {
+  return {
+    peerRole: 'client',
+    anchors: credentials.anchors,
+    revocation: credentials.revocation,
+    requireClientAuthEku: policy.requireClientAuthEku,
+    acceptResumption: policy.tickets !== undefined,
+  };
+}
+
+type Verdict = VerifiedPeer | PeerIdentityError;
+
+/** Says more of what OpenSSL did not accept, where Node has left it to the gate. */
+function explained(verdict: Verdict, socket: tls.TLSSocket, { presented }: Pending, site: Site): Verdict {
+  if (!(verdict instanceof PeerIdentityError) || presented === undefined || socket.authorized) return verdict;
+  const { authorizationError } = socket;
+  const { authorityNames, revocation } = site.credentials;
+  const error = explainFailedAccept({ error: undefined, authorizationError, presented, authorityNames, revocation });
+  return error instanceof PeerIdentityError ? error : verdict;
+}
+
+/** Milliseconds that a client may take to read the alert that it is turned away with. */
+const lingerTime = 1_000;
+
+/** Fatal alerts before there is a TLS version: content type, version, length, level, description (RFC 8446 §6). */
+const alertRecords = {
+  decodeError: Buffer.from([21, 3, 3, 0, 2, 2, 50]),
+  missingExtension: Buffer.from([21, 3, 3, 0, 2, 2, 109]),
+  unrecognizedName: Buffer.from([21, 3, 3, 0, 2, 2, 112]),
+} as const;
+
 export class Listener {
   readonly #options: ListenerOptions;
-  readonly #tls: tls.Server;
+  #policy: SitePolicy;
+  #unnamed: Site | undefined;
+  #named: ReadonlyMap<string, Site> = new Map();
   readonly #net: net.Server;
   /** Every raw socket that is open, whatever became of it: `tls.Server` does not count injected ones. */
   readonly #sockets = new Set<Duplex>();
@@ -86,26 +165,55 @@ export class Listener {
 
   constructor(options: ListenerOptions) {
     this.#options = options;
-    this.#tls = this.#createTls((socket) => this.#pendingOf(socket));
+    this.#policy = options;
+    this.#setHosts(options.hosts);
     this.#net = net.createServer({ noDelay: true }, (raw) => this.inject(raw));
     this.#net.on('error', (error) => this.#onAcceptError(error));
   }
 
-  #createTls(pendingOf: (socket: tls.TLSSocket) => Pending | undefined): tls.Server {
-    const server = tls.createServer({
-      ...tlsOptions(this.#options.credentials),
-      secureOptions: serverSecureOptions,
-      requestCert: true,
-      rejectUnauthorized: true,
-      // Our own deadline destroys the socket. Node's would only report it, and must not come first.
-      handshakeTimeout: 2 ** 31 - 1,
-    });
-    server.on('secureConnection', (socket) => this.#onSecure(socket, pendingOf(socket)));
-    server.on('tlsClientError', (error, socket) => this.#onFailure(error, socket, pendingOf(socket)));
-    // Of a refused client nothing is left when Node reports it. This is the public event that shows its socket earlier,
-    // while the certificate can still be read; the line, a secret, is not looked at.
-    server.on('keylog', (_line, socket) => this.#watchCertificate(socket, pendingOf(socket)));
-    return server;
+  /**
+   * Puts other credentials in force for every handshake that begins from now on; those under way are looked at again at
+   * the gate. Live connections are for the caller to `recheck`. Sites whose credentials stay the same stay.
+   *
+   * @param rulesGeneration another number than before makes every session ticket void. Default: the one before
+   */
+  update(hosts: HostCredentials, rulesGeneration: number = this.#policy.rulesGeneration): void {
+    this.#policy = { ...this.#policy, rulesGeneration };
+    this.#setHosts(hosts);
+  }
+
+  #setHosts({ unnamed, named }: HostCredentials): void {
+    const events = this.#eventsOf();
+    const siteOf = (name: string | undefined, credentials: Credentials, before: Site | undefined): Site =>
+      before?.credentials === credentials && before.policy.rulesGeneration === this.#policy.rulesGeneration
+        ? before
+        : new Site(name, credentials, this.#policy, events);
+    // Made before any of them is in force: credentials that OpenSSL does not take change nothing.
+    const first = unnamed === undefined ? undefined : siteOf(undefined, unnamed, this.#unnamed);
+    const others = [...named].map(([name, credentials]) => siteOf(name, credentials, this.#named.get(name)));
+    this.#unnamed = first;
+    this.#named = new Map(others.map((site) => [site.name!, site]));
+  }
+
+  /** @param known what the sockets of the site are known to be; default: looked up for each */
+  #eventsOf(known?: Pending): SiteEvents {
+    return {
+      secure: (socket) => this.#onSecure(socket, known ?? this.#pendingOf(socket)),
+      failed: (error, socket) => this.#onFailure(error, socket, known ?? this.#pendingOf(socket)),
+      keylog: (line, socket) => this.#onKeylog(line, socket, known ?? this.#pendingOf(socket)),
+    };
+  }
+
+  /** Whether the host must be known before TLS begins: where there are several, and where sessions may be resumed (TLS 1.2 does not show it then). */
+  get #readsNames(): boolean {
+    return this.#named.size > 0 || this.#policy.tickets !== undefined;
+  }
+
+  /** The one look-up of hosts. @param name as the client sent it */
+  #siteFor(name: string | undefined): Site | undefined {
+    if (name === undefined || this.#named.size === 0) return this.#unnamed;
+    const canonical = canonicalHost(name)?.host;
+    return canonical === undefined ? undefined : this.#named.get(canonical);
   }
 
   /**
@@ -201,8 +309,67 @@ export class Listener {
     });
     pending.timer = setTimeout(() => this.#onDeadline(pending), this.#options.handshakeTimeout);
     if (head !== undefined && head.length > 0) raw.unshift(head);
+    if (this.#readsNames) this.#readName(raw, pending);
+    else this.#handOver(raw, pending, this.#unnamed!, undefined);
+  }
+
+  /** Reads the ClientHello, and gives all of it back for OpenSSL to read. */
+  #readName(raw: Duplex, pending: Pending): void {
+    const reader = new ClientHelloReader();
+    const onData = (chunk: Buffer): void => {
+      const state = reader.push(chunk);
+      if (state.kind === 'incomplete') return;
+      stop();
+      raw.pause();
+      if (state.kind === 'fault')
+        return this.#turnAway(pending, alertRecords.decodeError, explainBadHello(state.reason));
+      const site = this.#siteFor(state.serverName);
+      if (site === undefined) return this.#refuseName(pending, state.serverName);
+      raw.unshift(reader.received);
+      this.#handOver(raw, pending, site, state.serverName);
+    };
+    const onEnd = (): void => {
+      stop();
+      this.#turnAway(pending, undefined, explainBadHello('cut'));
+    };
+    const stop = (): void => {
+      raw.off('data', onData);
+      raw.off('end', onEnd);
+      raw.off('close', onEnd);
+    };
+    raw.on('data', onData);
+    raw.on('end', onEnd);
+    raw.on('close', onEnd);
+  }
+
+  /** RFC 6066 §3 and RFC 8446 §9.2 name the alerts. */
+  #refuseName(pending: Pending, name: string | undefined): void {
+    const detail = name === undefined ? 'it asked for no name' : `it asked for "${escapeText(name)}"`;
+    const alert = name === undefined ? alertRecords.missingExtension : alertRecords.unrecognizedName;
+    this.#turnAway(pending, alert, identityError('server-name-unknown', 'the client', undefined, { detail }));
+  }
+
+  /** Ends a socket before its TLS handshake. */
+  #turnAway(pending: Pending, alert: Buffer | undefined, error: MtlsWsError): void {
+    if (pending.settled) return;
+    this.#settle(pending);
+    const { raw } = pending;
+    if (alert === undefined || error.code === 'not-tls') raw.destroy();
+    else {
+      // Destroyed at once, a socket with unread input would be reset, and the alert be lost.
+      raw.end(alert);
+      raw.once('end', () => raw.destroy());
+      raw.resume();
+      setTimeout(() => raw.destroy(), lingerTime).unref();
+    }
+    this.#refuse(pending, error);
+  }
+
+  #handOver(raw: Duplex, pending: Pending, site: Site, serverName: string | undefined): void {
+    pending.site = site;
+    pending.serverName = serverName;
     // A stream that is no network socket has no address to be known by: it gets a server of its own.
-    const server = raw instanceof net.Socket ? this.#tls : this.#createTls(() => pending);
+    const server = raw instanceof net.Socket ? site.server : site.createServer(this.#eventsOf(pending));
     server.emit('connection', raw);
   }
 
@@ -251,7 +418,9 @@ export class Listener {
     return undefined;
   }
 
-  #watchCertificate(socket: tls.TLSSocket, pending: Pending | undefined): void {
+  /** The line is a secret, and is looked at by nobody who did not ask for it. */
+  #onKeylog(line: Buffer, socket: tls.TLSSocket, pending: Pending | undefined): void {
+    this.#options.keylog?.(line);
     if (pending === undefined || pending.watched) return;
     pending.watched = true;
     watchRefused(socket, (presented) => {
@@ -267,33 +436,29 @@ export class Listener {
       this.#settle(pending);
       pending.raw.destroy();
     }
-    const { authorityNames, revocation } = this.#options.credentials;
+    const { authorityNames = [], revocation } = pending?.site?.credentials ?? {};
     const presented = pending?.presented;
     this.#refuse(pending, explainFailedAccept({ error, authorizationError, presented, authorityNames, revocation }));
   }
 
   #onSecure(socket: tls.TLSSocket, pending: Pending | undefined): void {
-    const peer = verifyPeer(socket, {
-      peerRole: 'client',
-      anchors: this.#options.credentials.anchors,
-      revocation: this.#options.credentials.revocation,
-      requireClientAuthEku: this.#options.requireClientAuthEku,
-    });
     // A socket that nothing is known of has no deadline and counts nowhere: it is not let in.
-    if (pending === undefined || pending.settled || peer instanceof PeerIdentityError) {
+    if (pending?.site === undefined || pending.settled) {
       socket.on('error', () => {});
       socket.destroy();
       if (pending?.settled === true) return;
-      if (pending !== undefined) this.#settle(pending);
-      const unknown = new HandshakeError('tls-failed', 'the socket under a TLS connection is not known');
-      this.#refuse(pending, peer instanceof PeerIdentityError ? peer : unknown);
+      this.#refuse(pending, new HandshakeError('tls-failed', 'the socket under a TLS connection is not known'));
       return;
     }
-    this.#options.onPeer({
+    const { site } = pending;
+    const parameters = tlsParameters(socket);
+    const verdict = this.#judge(socket, parameters, pending, site);
+    const { remoteAddress, remotePort } = pending;
+    const secured: SecuredSocket = {
       socket,
-      peer,
-      remoteAddress: pending.remoteAddress,
-      remotePort: pending.remotePort,
+      tls: parameters,
+      remoteAddress,
+      remotePort,
       established: () => this.#settle(pending),
       get onDeadline() {
         return pending.onDeadline;
@@ -301,7 +466,67 @@ export class Listener {
       set onDeadline(callback) {
         pending.onDeadline = callback;
       },
-    });
+    };
+    if (verdict instanceof PeerIdentityError) {
+      if (site.policy.explainRefusals && !socket.destroyed) {
+        pending.onDeadline = () => {
+          this.#settle(pending);
+          pending.raw.destroy();
+        };
+        this.#refuse(pending, verdict);
+        this.#options.onRefusedPeer(secured, verdict);
+        return;
+      }
+      socket.on('error', () => {});
+      socket.destroy();
+      this.#settle(pending);
+      this.#refuse(pending, verdict);
+      return;
+    }
+    const admission = this.#admission(verdict, secured.tls, pending, site);
+    const { peer, serverName } = admission;
+    this.#options.onPeer(Object.assign(secured, { peer, serverName, recheck: () => this.#recheck(admission) }));
+  }
+
+  /** Returns who came through the gate, `undefined` for a client that needs no certificate and has none, or why not. */
+  #judge(
+    socket: tls.TLSSocket,
+    parameters: TlsParameters,
+    pending: Pending,
+    site: Site,
+  ): VerifiedPeer | undefined | PeerIdentityError {
+    const verdict = explained(verifyPeer(socket, gatePolicyOf(site)), socket, pending, site);
+    // Deliberately the gate's own word that nothing was presented: `authorized` is also false for what was, and is bad.
+    let peer: VerifiedPeer | undefined;
+    if (!(verdict instanceof PeerIdentityError)) peer = verdict;
+    else if (verdict.code !== 'certificate-missing' || site.policy.clientCertificate !== 'optional') return verdict;
+    // OpenSSL must have seen the same name. It shows none when a session of TLS 1.2 is resumed.
+    const { serverName, resumed, protocol } = parameters;
+    const isShown = serverName !== undefined || !(resumed && protocol === 'TLSv1.2');
+    if (site.name !== undefined && isShown && serverName !== site.name) {
+      const detail = 'the name in its TLS handshake is not the one that was read before';
+      return identityError('server-name-unknown', 'the client', undefined, { detail });
+    }
+    return this.#recheck(this.#admission(peer, parameters, pending, site)) ?? peer;
+  }
+
+  #admission(peer: VerifiedPeer | undefined, { serverName }: TlsParameters, pending: Pending, site: Site): Admission {
+    const before = pending.serverName === undefined ? undefined : canonicalHost(pending.serverName)?.host;
+    return { peer, serverName: before ?? serverName, site };
+  }
+
+  /** Looks at a client again if the credentials of its host are others by now. */
+  #recheck(admission: Admission): PeerIdentityError | undefined {
+    const { peer, serverName, site } = admission;
+    const current = this.#siteFor(serverName);
+    if (current === site) return undefined;
+    if (current === undefined) {
+      return identityError('server-name-unknown', 'the client', peer, { detail: 'its host is not served any more' });
+    }
+    const error = peer === undefined ? undefined : recheckPeer(peer, gatePolicyOf(current));
+    // The site before is not held on to.
+    if (error === undefined) admission.site = current;
+    return error;
   }
 
   /** Stops accepting. Sockets that are still in their handshake are destroyed. Resolves when the port is free. */

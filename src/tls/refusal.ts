@@ -162,6 +162,14 @@ export function explainFailedAccept(failed: FailedAccept): MtlsWsError {
   return transportError(error, 'no TLS handshake with the client', 'tls-failed');
 }
 
+/** Explains, at the server, why what came first from a client is no TLS handshake. */
+export function explainBadHello(reason: 'not-tls' | 'malformed' | 'too-long' | 'cut'): HandshakeError {
+  const code = reason === 'not-tls' ? 'not-tls' : reason === 'cut' ? 'tls-cut' : 'tls-failed';
+  const detail =
+    reason === 'malformed' || reason === 'too-long' ? ` (the ClientHello is ${reason.replace('-', ' ')})` : '';
+  return new HandshakeError(code, `no TLS handshake with the client: ${transportFaults[code]}${detail}`);
+}
+
 /** What the client knows of a server with which the TLS handshake failed. */
 export interface FailedDial {
   /** The names of the CAs that are trusted. */
@@ -229,6 +237,21 @@ export function explainAlert(error: unknown, own: PeerIdentity, seen: boolean = 
 export function explainSilence(own: PeerIdentity, cause?: unknown): PeerIdentityError {
   const presented = describeOwn(own);
   return probableRefusal('the server closed without answering after our certificate was sent', presented, cause);
+}
+
+/**
+ * Explains what a server said of our certificate in an HTTP response (`explainRefusals`): that is certain. `undefined` for
+ * a code that is none.
+ */
+export function explainRefusal(code: string, own: PeerIdentity): PeerIdentityError | undefined {
+  if (!Object.hasOwn(identityFaults, code)) return undefined;
+  const { words, hint, section } = identityFaults[code as IdentityCode];
+  const presented = describeOwn(own);
+  return new PeerIdentityError(
+    code,
+    `the server refused the connection: ${words} (it said so in its answer; ours: ${presented}; ${section})`,
+    { presented, hint, certain: true },
+  );
 }
 
 function probableRefusal(seen: string, presented: string, cause: unknown): PeerIdentityError {

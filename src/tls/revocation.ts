@@ -5,7 +5,7 @@
  * The lists of one issuer count together: a serial number that any of them names is revoked, even where a later list
  * names it no more, and one list that is current is enough. So an old list beside the new one can only shut out.
  */
-import type { X509Certificate } from 'node:crypto';
+import { createHash, type X509Certificate } from 'node:crypto';
 import { parseCertificate } from './certificate.js';
 import { type RevocationList, verifyCrl } from './crl.js';
 import { writePem } from './pem.js';
@@ -32,11 +32,17 @@ export class Revocation {
   /** Whether an issuer, by its fingerprint, has signed a list: told once, since it takes a digest of the whole list. */
   readonly #signed = new Map<RevocationList, Map<string, boolean>>();
 
+  /** SHA-256 in hex of what decides: the same lists in the same order give the same digest. */
+  readonly digest: string;
+
   constructor(options: RevocationOptions) {
     this.#lists = options.lists;
     this.#anchors = options.anchors;
     this.#acceptExpired = options.acceptExpired ?? false;
     for (const list of this.#lists) this.#signed.set(list, new Map());
+    const hash = createHash('sha256').update(String(this.#acceptExpired));
+    for (const { der } of this.#lists) hash.update(der);
+    this.digest = hash.digest('hex');
   }
 
   /**

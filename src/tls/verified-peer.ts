@@ -25,6 +25,8 @@ export interface TlsParameters {
   readonly cipher: string;
   /** The name the client asked for (SNI), in canonical form; `undefined` when it asked for none. */
   readonly serverName: string | undefined;
+  /** Whether an earlier session was resumed: its chain was verified then, and the leaf has been looked at again since. */
+  readonly resumed: boolean;
 }
 
 /** Certificates more than this in one chain are refused (M12). */
@@ -35,9 +37,19 @@ const maxRsaBits = 8192;
 
 const gate = Symbol('gate');
 
+/** What a peer was verified with. */
+interface Evidence {
+  /** DER, leaf first. */
+  readonly presented: readonly Buffer[];
+  readonly anchors: readonly X509Certificate[];
+}
+
+/** What a peer was verified with: for this file alone. */
+let evidenceOf: (peer: VerifiedPeer) => Evidence;
+
 /**
  * Who is at the other end, proved: the certificate chain leads to a trusted CA, is valid now, is meant for that end, and
- * was verified in a full handshake of this very connection. Only the gate makes one.
+ * was verified in a full handshake of this very connection, or of the session that it resumes. Only the gate makes one.
  */
 export class VerifiedPeer implements PeerIdentity {
   // A private field makes the type nominal: no object literal and no other class passes for it.
@@ -55,11 +67,12 @@ export class VerifiedPeer implements PeerIdentity {
   readonly extendedKeyUsage: readonly string[] | undefined;
   readonly der: Buffer;
   readonly tls: TlsParameters;
+  readonly #evidence: Evidence;
   // Few ask for the chain, and proving it takes a signature check for each link.
-  #chain: readonly CertificateSummary[] | (() => readonly CertificateSummary[]);
+  #chain: readonly CertificateSummary[] | undefined;
 
   /** Not for users. @throws TypeError unless the gate calls it */
-  constructor(key: symbol, identity: PeerIdentity, tls: TlsParameters, chain: () => readonly CertificateSummary[]) {
+  constructor(key: symbol, identity: PeerIdentity, tls: TlsParameters, evidence: Evidence) {
     if (key !== gate) throw new TypeError('only the gate makes a VerifiedPeer');
     this.subject = identity.subject;
     this.subjectCommonName = identity.subjectCommonName;
@@ -72,7 +85,7 @@ export class VerifiedPeer implements PeerIdentity {
     this.fingerprint256 = identity.fingerprint256;
     this.publicKeySha256 = identity.publicKeySha256;
     this.extendedKeyUsage = identity.extendedKeyUsage;
-    this.#chain = chain;
+    this.#evidence = evidence;
     this.der = identity.der;
     this.tls = Object.freeze(tls);
     Object.freeze(this);
@@ -83,8 +96,16 @@ export class VerifiedPeer implements PeerIdentity {
    * not known (`attach`), or where Node does not show the intermediates (a server on Node 24).
    */
   get chain(): readonly CertificateSummary[] {
-    if (typeof this.#chain === 'function') this.#chain = this.#chain();
+    const { presented, anchors } = this.#evidence;
+    if (this.#chain === undefined) {
+      const proven = provenChain(presented, anchors)?.map(({ raw }) => raw) ?? presented.slice(0, 1);
+      this.#chain = identityFromChain(proven).chain;
+    }
     return this.#chain;
+  }
+
+  static {
+    evidenceOf = (peer) => peer.#evidence;
   }
 
   /** Whether `value` came through the gate. */
@@ -107,6 +128,13 @@ export interface GatePolicy {
   readonly host?: string;
   /** Refuses client certificates without `clientAuth`. Default `false`: many recipes make certificates without it (M11). */
   readonly requireClientAuthEku?: boolean;
+  /** Accepts a resumed session. Default `false`: it is refused. */
+  readonly acceptResumption?: boolean;
+  /**
+   * At the client, what the server had presented when the session was made that is resumed now: Node does not show it
+   * again. DER, leaf first.
+   */
+  readonly presentedBefore?: readonly Buffer[] | undefined;
 }
 
 /** Returns an error of the table, with the values in its message. */
@@ -129,13 +157,16 @@ export function identityError(
 }
 
 /**
- * Returns the chain from the leaf to a trust anchor, each certificate signed by the next. Behind its leaf a peer may
- * present whatever it likes, names of other issuers included: what does not lead to an anchor is left out. When no
- * anchor is known or reached, the leaf alone is returned.
+ * Returns the chain from the leaf to a trust anchor, each certificate signed by the next; `undefined` when no anchor is
+ * known or reached. Behind its leaf a peer may present whatever it likes, names of other issuers included: what does not
+ * lead to an anchor is left out.
  */
-function provenChain(presented: readonly Buffer[], anchors: readonly X509Certificate[]): X509Certificate[] {
+function provenChain(
+  presented: readonly Buffer[],
+  anchors: readonly X509Certificate[],
+): readonly X509Certificate[] | undefined {
+  if (anchors.length === 0) return undefined;
   const [leaf, ...behind] = presented.map((raw) => new X509Certificate(raw)) as [X509Certificate, ...X509Certificate[]];
-  if (anchors.length === 0) return [leaf];
   const chain = [leaf];
   let tip = leaf;
   while (!anchors.some(({ raw }) => raw.equals(tip.raw))) {
@@ -145,11 +176,24 @@ function provenChain(presented: readonly Buffer[], anchors: readonly X509Certifi
     const anchor = anchors.find(issued);
     if (anchor !== undefined) return [...chain, anchor];
     const index = behind.findIndex(issued);
-    if (index < 0) return [leaf];
+    if (index < 0) return undefined;
     tip = behind.splice(index, 1)[0]!;
     chain.push(tip);
   }
   return chain;
+}
+
+/** Whether a trust anchor is still one: a renewed certificate of the same name and key is. */
+function isAmong(anchors: readonly X509Certificate[], anchor: X509Certificate): boolean {
+  return anchors.some(
+    (other) =>
+      other.raw.equals(anchor.raw) || (other.subject === anchor.subject && other.publicKey.equals(anchor.publicKey)),
+  );
+}
+
+/** Whose certificate a refusal is about. */
+function whoseOf(peerRole: GatePolicy['peerRole']): string {
+  return peerRole === 'client' ? "the client's certificate" : "the server's certificate";
 }
 
 /**
@@ -157,60 +201,95 @@ function provenChain(presented: readonly Buffer[], anchors: readonly X509Certifi
  * Never throws.
  */
 export function verifyPeer(socket: TLSSocket, policy: GatePolicy): VerifiedPeer | PeerIdentityError {
-  const whose = policy.peerRole === 'client' ? "the client's certificate" : "the server's certificate";
+  const whose = whoseOf(policy.peerRole);
   let identity: PeerIdentity | undefined;
   try {
-    const presented = readPresented(socket, maxChainLength);
+    const resumed = socket.isSessionReused();
+    const seen = readPresented(socket, maxChainLength);
+    const chain = seen?.chain ?? (resumed ? policy.presentedBefore : undefined);
     // An authorized session need not have a certificate (M3): none is a refusal of its own.
-    if (presented === undefined) return identityError('certificate-missing', whose, undefined);
-    const { chain, rsaBits = 0 } = presented;
+    if (chain === undefined) return identityError('certificate-missing', whose, undefined);
     const parsed = identityFromChain(chain.slice(0, 1));
     identity = parsed;
-    const fault = (code: IdentityCode, detail?: string, expected?: string) =>
-      identityError(code, whose, parsed, { detail, expected });
+    const fault = (code: IdentityCode, detail?: string) => identityError(code, whose, parsed, { detail });
 
     if (socket.authorized !== true) {
       const reason = String(socket.authorizationError ?? 'not authorized');
       return fault(codeOfVerification(reason), escapeText(reason));
     }
-    if (socket.isSessionReused()) return fault('session-resumed');
-    if (presented.length > maxChainLength) {
+    if (resumed && policy.acceptResumption !== true) return fault('session-resumed');
+    if (seen !== undefined && seen.length > maxChainLength) {
       return fault('certificate-chain-too-long', `at most ${maxChainLength} certificates`);
     }
+    const { rsaBits = 0 } = seen ?? {};
     if (rsaBits > maxRsaBits) return fault('certificate-unsupported', `an RSA key of ${rsaBits} bits`);
-    const now = Date.now();
-    if (now < identity.validFrom.getTime()) return fault('certificate-not-yet-valid');
-    if (now > identity.validTo.getTime()) return fault('certificate-expired');
-    const usage = identity.extendedKeyUsage;
-    const needed = policy.peerRole === 'server' ? purposeOids.serverAuth : purposeOids.clientAuth;
-    const usageRequired = policy.peerRole === 'client' && policy.requireClientAuthEku === true;
-    if (usage === undefined ? usageRequired : !usage.includes(needed) && !usage.includes(purposeOids.any)) {
-      return fault('certificate-wrong-purpose');
-    }
+    const unfit = leafFault(parsed, policy);
+    if (unfit !== undefined) return unfit;
     if (policy.peerRole === 'server') {
-      const mismatch = serverNameFault(identity, policy.host);
+      const mismatch = serverNameFault(parsed, policy.host);
       if (mismatch !== undefined) return mismatch;
     }
-    const serverName = typeof socket.servername === 'string' ? canonicalHost(socket.servername)?.host : undefined;
-    const parameters = {
-      protocol: socket.getProtocol() ?? 'unknown',
-      cipher: socket.getCipher().standardName,
-      serverName,
-    };
     const { anchors = [], revocation } = policy;
-    let proven: readonly X509Certificate[] | undefined;
-    if (revocation !== undefined) {
-      proven = provenChain(chain, anchors);
-      const revoked = revocation.check(proven, now);
-      if (revoked !== undefined) return fault(revoked.code, revoked.detail);
-    }
-    return new VerifiedPeer(gate, identity, parameters, () => {
-      proven ??= provenChain(chain, anchors);
-      return identityFromChain(proven.map(({ raw }) => raw)).chain;
-    });
+    const proven = revocation && (provenChain(chain, anchors) ?? [new X509Certificate(chain[0]!)]);
+    const revoked = proven && revocation.check(proven);
+    if (revoked !== undefined) return fault(revoked.code, revoked.detail);
+    return new VerifiedPeer(gate, parsed, tlsParameters(socket), { presented: chain, anchors });
   } catch (error) {
     return identityError('certificate-malformed', whose, identity, { cause: error });
   }
+}
+
+/**
+ * Looks at a verified peer again, after what it was verified against has changed: whether the trust anchor of its chain is
+ * still one, and what is told in the leaf itself. Returns why it would not be let in now. Never throws.
+ */
+export function recheckPeer(peer: VerifiedPeer, policy: GatePolicy): PeerIdentityError | undefined {
+  const whose = whoseOf(policy.peerRole);
+  try {
+    const { presented, anchors: before } = evidenceOf(peer);
+    const { anchors = [] } = policy;
+    const chain = provenChain(presented, before);
+    // Where the intermediates are not shown (a server on Node 24), any of the anchors may be that of the chain.
+    const needed = chain === undefined ? before : chain.slice(-1);
+    if (before.length === 0 || !needed.every((anchor) => isAmong(anchors, anchor))) {
+      return identityError('certificate-untrusted', whose, peer, { detail: 'its CA is not trusted any more' });
+    }
+    const revoked = policy.revocation?.check(chain ?? [new X509Certificate(presented[0]!)]);
+    if (revoked !== undefined) return identityError(revoked.code, whose, peer, { detail: revoked.detail });
+    return leafFault(peer, policy);
+  } catch (error) {
+    return identityError('certificate-malformed', whose, peer, { cause: error });
+  }
+}
+
+/** Returns what a verified peer presented: DER, leaf first. */
+export function presentedBy(peer: VerifiedPeer): readonly Buffer[] {
+  return evidenceOf(peer).presented;
+}
+
+/** Returns what is wrong with a leaf by itself: its dates and its purpose. */
+function leafFault(identity: PeerIdentity, policy: GatePolicy): PeerIdentityError | undefined {
+  const fault = (code: IdentityCode) => identityError(code, whoseOf(policy.peerRole), identity);
+  const now = Date.now();
+  if (now < identity.validFrom.getTime()) return fault('certificate-not-yet-valid');
+  if (now > identity.validTo.getTime()) return fault('certificate-expired');
+  const usage = identity.extendedKeyUsage;
+  const needed = policy.peerRole === 'server' ? purposeOids.serverAuth : purposeOids.clientAuth;
+  const usageRequired = policy.peerRole === 'client' && policy.requireClientAuthEku === true;
+  if (usage === undefined ? usageRequired : !usage.includes(needed) && !usage.includes(purposeOids.any)) {
+    return fault('certificate-wrong-purpose');
+  }
+  return undefined;
+}
+
+/** Returns what a TLS handshake agreed on. */
+export function tlsParameters(socket: TLSSocket): TlsParameters {
+  return {
+    protocol: socket.getProtocol() ?? 'unknown',
+    cipher: socket.getCipher().standardName,
+    serverName: typeof socket.servername === 'string' ? canonicalHost(socket.servername)?.host : undefined,
+    resumed: socket.isSessionReused(),
+  };
 }
 
 /** Returns why the certificate of a server is not one for `host`; `undefined` when it is. SANs alone are looked at. */

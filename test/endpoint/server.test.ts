@@ -311,6 +311,7 @@ authorization('shows who asks, and for what', async () => {
       peer: 'spiffe://test.example/device/7',
       path: '/room?id=1',
       host: new URL(url).host,
+      serverName: 'localhost',
       headers: 'a',
       protocols: ['chat'],
       origin: undefined,
@@ -543,7 +544,7 @@ lifetime('rejects when the port is taken', async () => {
 
 lifetime('refuses options that would be protections switched off in silence (M6)', () => {
   const wrong: ReadonlyArray<readonly [string, unknown]> = [
-    ['authorize', []],
+    ['authorize', ['dns:a.example']],
     ['authorize', true],
     ['onRequest', 'ok'],
     ['requireClientAuthEku', 'true'],

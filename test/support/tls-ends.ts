@@ -60,32 +60,50 @@ export class Told<T> {
   }
 }
 
+/** A client that has a certificate, as all have unless a listener says that they need not. */
+export type KnownPeer = AcceptedPeer & { readonly peer: VerifiedPeer };
+
 export interface RunningListener {
   readonly listener: Listener;
   readonly port: number;
-  readonly peers: Told<AcceptedPeer>;
+  readonly peers: Told<KnownPeer>;
   readonly refusals: Told<Refusal>;
+}
+
+/** What every listener of a test has, unless it says otherwise: `credentials` for every name. */
+export function listenerOptions(
+  options: Partial<ListenerOptions> & { credentials?: Credentials },
+): Omit<ListenerOptions, 'onPeer' | 'onRefusal'> & Partial<Pick<ListenerOptions, 'onPeer' | 'onRefusal'>> {
+  const { credentials = loadServer({ minVersion: 'TLSv1.2' }), ...others } = options;
+  return {
+    hosts: { unnamed: credentials, named: new Map() },
+    clientCertificate: 'required',
+    explainRefusals: false,
+    requireClientAuthEku: false,
+    tickets: undefined,
+    rulesGeneration: 0,
+    handshakeTimeout: 20_000,
+    maxUnauthenticated: 1024,
+    onRefusedPeer: ({ socket }) => socket.destroy(),
+    ...others,
+  };
 }
 
 /** Runs `use` with a listener, which is closed afterwards. Every client that is let in is established at once. */
 export async function withListener(
-  options: Partial<ListenerOptions> & { host?: string },
+  options: Partial<ListenerOptions> & { credentials?: Credentials; host?: string },
   use: (running: RunningListener) => Promise<void>,
 ): Promise<void> {
-  const peers = new Told<AcceptedPeer>();
+  const peers = new Told<KnownPeer>();
   const refusals = new Told<Refusal>();
   const listener = new Listener({
-    credentials: loadServer({ minVersion: 'TLSv1.2' }),
-    handshakeTimeout: 20_000,
-    maxUnauthenticated: 1024,
-    requireClientAuthEku: false,
     onPeer: (accepted) => {
       accepted.socket.on('error', () => {});
       accepted.established();
-      peers.push(accepted);
+      peers.push(accepted as KnownPeer);
     },
     onRefusal: (refusal) => refusals.push(refusal),
-    ...options,
+    ...listenerOptions(options),
   });
   try {
     const { port } = await listener.listen({ port: 0, host: options.host ?? '127.0.0.1' });

@@ -88,10 +88,7 @@ test('rejects a port that is taken, and can listen at another', async () => {
       await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve));
       other.close();
       const second = new Listener({
-        credentials: (await import('../support/tls-ends.js')).loadServer(),
-        handshakeTimeout: 1_000,
-        maxUnauthenticated: 1,
-        requireClientAuthEku: false,
+        ...(await import('../support/tls-ends.js')).listenerOptions({ maxUnauthenticated: 1 }),
         onPeer: () => {},
         onRefusal: () => {},
       });

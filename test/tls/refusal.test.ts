@@ -379,9 +379,9 @@ words('reads every alert from the error codes of each OpenSSL', () => {
   }
 });
 
-words('has the alerts 40, 42 to 51 (without 52), 70, 71, 80, 112, 116 and 120', () => {
+words('has the alerts 40, 42 to 51 (without 52), 70, 71, 80, 109, 112, 116 and 120', () => {
   const numbers = Object.values(alerts).map(({ number }) => number);
-  assert.equal(numbers, [40, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, 70, 71, 80, 112, 116, 120]);
+  assert.equal(numbers, [40, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, 70, 71, 80, 109, 112, 116, 120]);
 });
 
 words('reads no alert from anything else', () => {

@@ -50,18 +50,24 @@ test('yields a verified peer that is frozen and known as one', () => {
   const verified = peer as VerifiedPeer;
   assert.is(verified.subjectCommonName, 'device-7');
   assert.is(verified.spiffeId?.path, '/device/7');
-  assert.equal(verified.tls, { protocol: 'TLSv1.3', cipher: 'TLS_AES_256_GCM_SHA384', serverName: 'localhost' });
+  assert.equal(verified.tls, {
+    protocol: 'TLSv1.3',
+    cipher: 'TLS_AES_256_GCM_SHA384',
+    serverName: 'localhost',
+    resumed: false,
+  });
 });
 
 test('makes the only verified peers: no literal, no subclass, no prototype and no copy passes', () => {
   const genuine = verifyPeer(fakeSocket(), { peerRole: 'client' }) as VerifiedPeer;
   const identity = identityFromChain([kit().clients.good.der]);
-  const parameters = { protocol: 'TLSv1.3', cipher: 'x', serverName: undefined };
-  assert.throws(() => new VerifiedPeer(Symbol('gate'), identity, parameters, () => []), TypeError);
-  assert.throws(() => new VerifiedPeer(undefined as unknown as symbol, identity, parameters, () => []), TypeError);
+  const parameters = { protocol: 'TLSv1.3', cipher: 'x', serverName: undefined, resumed: false };
+  const evidence = { presented: [], anchors: [] };
+  assert.throws(() => new VerifiedPeer(Symbol('gate'), identity, parameters, evidence), TypeError);
+  assert.throws(() => new VerifiedPeer(undefined as unknown as symbol, identity, parameters, evidence), TypeError);
   class Forged extends VerifiedPeer {
     constructor() {
-      super(Symbol('gate'), identity, parameters, () => []);
+      super(Symbol('gate'), identity, parameters, evidence);
     }
   }
   assert.throws(() => new Forged(), TypeError);

@@ -1,0 +1,43 @@
+/** How long a connection may last: until its peer's certificate expires, or up to an age. */
+import type { VerifiedPeer } from '../tls/index.js';
+import type { Connection } from './connection.js';
+
+export interface LifetimeOptions {
+  readonly closeAtExpiry: boolean;
+  /** In milliseconds; 0: no limit. */
+  readonly maxConnectionAge: number;
+}
+
+/** The longest delay of a timer, in milliseconds. */
+const longestDelay = 2 ** 31 - 1;
+
+/** The share of the age by which connections close earlier, at random: those of a fleet must not all come back at once. */
+const jitter = 0.1;
+
+/** Closes the connection in time. */
+export function limitLifetime(
+  connection: Connection<VerifiedPeer | undefined>,
+  { closeAtExpiry, maxConnectionAge }: LifetimeOptions,
+): void {
+  if (maxConnectionAge > 0) {
+    const age = maxConnectionAge * (1 - jitter * Math.random());
+    closeAt(connection, Date.now() + age, 1001, 'the connection has reached its maximum age: connect again');
+  }
+  if (!closeAtExpiry) return;
+  // A client without a certificate has none that expires.
+  const chain = connection.peer?.chain ?? [];
+  const expiry = Math.min(...chain.map(({ validTo }) => validTo.getTime()));
+  // RFC 5280 §4.1.2.5: the last second is still valid.
+  if (chain.length > 0) closeAt(connection, expiry + 1000, 1008, 'certificate-expired: the certificate has expired');
+}
+
+function closeAt(connection: Connection<VerifiedPeer | undefined>, time: number, code: number, reason: string): void {
+  let timer: NodeJS.Timeout;
+  const wait = (): void => {
+    const left = time - Date.now();
+    if (left <= 0) void connection.close(code, reason);
+    else timer = setTimeout(wait, Math.min(left, longestDelay)).unref();
+  };
+  wait();
+  void connection.closed.then(() => clearTimeout(timer));
+}
