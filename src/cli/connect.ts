@@ -10,6 +10,8 @@ import type { Command } from './command.js';
 import { credentialsFault, readCredentials } from './credentials-files.js';
 import { type ExitCode, exitCodes, Fault, usageFault } from './fault.js';
 import type { Settings } from './flags.js';
+import { startKeylog } from './keylog.js';
+import { readRules } from './rules.js';
 import { onInterrupt } from './signals.js';
 import { harmless } from './terminal.js';
 import { startTracing } from './tracing.js';
@@ -18,8 +20,25 @@ export const connectCommand: Command = {
   name: 'connect',
   summary: 'sends lines of stdin, prints messages as lines',
   operand: 'URL',
-  flags: ['ca', 'cert', 'key', 'passphrase-file', 'compress', 'binary', 'wait'],
+  flags: [
+    'ca',
+    'cert',
+    'key',
+    'passphrase-file',
+    'crl',
+    'insecure-accept-expired-crl',
+    'servername',
+    'allow',
+    'compress',
+    'binary',
+    'wait',
+    'keylog',
+  ],
   required: ['ca', 'cert', 'key'],
+  flagHelp: {
+    crl: 'the revocation list of a CA of the server, PEM or DER; may be repeated (default: none is looked at)',
+    allow: 'which server is meant, for example spiffe:spiffe://a.example/b; may be repeated (default: all of --ca)',
+  },
   notes: `Each line of stdin is sent as a text message; each text message received is
 a line on stdout, and nothing else is. Ends with exit code 0 when stdin has
 ended and the server was silent for --wait seconds, when the server closes with
@@ -28,14 +47,19 @@ ended and the server was silent for --wait seconds, when the server closes with
 };
 
 async function run(settings: Settings, url: string): Promise<ExitCode> {
+  const rule = readRules(settings);
   const credentials = readCredentials(settings);
   const tracer = startTracing(settings);
+  const keylog = startKeylog(settings);
   const attempt = new AbortController();
   let interrupt = (): void => attempt.abort(new Fault(exitCodes.peer, 'interrupted before the connection was open'));
   onInterrupt(() => interrupt());
   try {
     const connection = await connect(url, {
       ...credentials,
+      ...(settings.servername === undefined ? {} : { servername: settings.servername }),
+      ...(rule && { authorize: rule }),
+      ...(keylog && { insecureKeylog: keylog }),
       perMessageDeflate: settings.compress === true,
       signal: attempt.signal,
       ...(tracer && { trace: tracer.trace }),

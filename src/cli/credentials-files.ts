@@ -3,7 +3,9 @@
  */
 import { readFileSync } from 'node:fs';
 import { UsageError } from '../errors.js';
+import { type CredentialFiles, watchCredentials } from '../index.js';
 import { escapeText } from '../text.js';
+import { leastTicketSecretBytes, loadCredentials } from '../tls/index.js';
 import { type Fault, usageFault } from './fault.js';
 import type { Settings } from './flags.js';
 import { reasonOf } from './system-error.js';
@@ -14,6 +16,8 @@ export interface Credentials {
   readonly cert: Buffer;
   readonly key: Buffer;
   readonly passphrase?: string;
+  readonly crl?: readonly Buffer[];
+  readonly insecureAcceptExpiredCrl?: boolean;
   readonly minVersion: 'TLSv1.2' | 'TLSv1.3';
 }
 
@@ -30,6 +34,8 @@ export function readCredentials(settings: Settings): Credentials {
     ca: read('ca', settings.ca!),
     cert: read('cert', settings.cert!),
     key: read('key', settings.key!),
+    ...(settings.crl === undefined ? {} : { crl: settings.crl.map((file) => read('crl', file)) }),
+    ...expiredCrl(settings),
     ...readPassphrase(settings),
     minVersion: settings['min-tls'] === '1.2' ? 'TLSv1.2' : 'TLSv1.3',
   };
@@ -55,6 +61,45 @@ export function readGivenCredentials(settings: Settings): Partial<Credentials> &
 }
 
 /**
+ * Returns the credentials in the files of the flags, which are followed from now on.
+ *
+ * @throws Fault (exit code 2) that names the flag, the file and the reason, when one cannot be used
+ */
+export function watchCredentialFiles(settings: Settings): CredentialFiles {
+  const { ca, cert, key } = settings;
+  const passphraseFile = settings['passphrase-file'];
+  const given = readCredentials(settings);
+  try {
+    loadCredentials(given);
+    return watchCredentials({
+      ...{ ca: ca!, cert: cert!, key: key!, minVersion: given.minVersion },
+      ...(settings.crl === undefined ? {} : { crl: settings.crl }),
+      ...expiredCrl(settings),
+      ...(passphraseFile === undefined ? {} : { passphraseFile }),
+    });
+  } catch (error) {
+    throw credentialsFault(error, settings) ?? error;
+  }
+}
+
+/** The flag is about lists, and means nothing without one. */
+function expiredCrl(settings: Settings): { insecureAcceptExpiredCrl?: boolean } {
+  if (settings['insecure-accept-expired-crl'] !== true) return {};
+  if (settings.crl !== undefined) return { insecureAcceptExpiredCrl: true };
+  throw usageFault('--insecure-accept-expired-crl is about the lists of --crl', 'give --crl FILE, or leave it out');
+}
+
+/** Returns what the file of `--ticket-secret-file` holds. @throws Fault (exit code 2) when it cannot be used */
+export function readSecret(file: string): Buffer {
+  const secret = read('ticket-secret-file', file);
+  if (secret.length >= leastTicketSecretBytes) return secret;
+  throw usageFault(
+    `--ticket-secret-file ${escapeText(file)} has ${secret.length} bytes, at least ${leastTicketSecretBytes} are needed`,
+    `make it with: head -c ${leastTicketSecretBytes} /dev/urandom > ${escapeText(file)}`,
+  );
+}
+
+/**
  * Returns the first line of `--passphrase-file`, if that was given.
  *
  * @throws Fault (exit code 2) when it cannot be read or is empty
@@ -67,6 +112,13 @@ export function readPassphrase(settings: Settings): { passphrase?: string } {
 /** Returns the fault for credentials that were refused, naming the file; `undefined` for any other error. */
 export function credentialsFault(error: unknown, settings: Settings): Fault | undefined {
   if (!(error instanceof UsageError)) return undefined;
+  if (error.option === 'crl' && settings.crl !== undefined) {
+    const reason = error.message.replace('crl: ', '');
+    return usageFault(
+      `--crl ${settings.crl.map((file) => escapeText(file)).join(' or ')}: ${reason}`,
+      advice[error.code],
+    );
+  }
   const name = names.find((option) => option === error.option);
   if (name === undefined) return undefined;
   // The message begins with the name of the option, which is said here with its file.
@@ -82,11 +134,15 @@ const advice: Readonly<Record<string, string>> = {
   'pem-certificate-instead-of-key': 'give the key that belongs to it',
   'not-a-ca': 'give the certificate of the CA that issued the certificate of the other end',
   'key-of-another-certificate': 'give the key that was made for it',
+  'crl-of-another-ca': 'give the list of a CA in --ca',
   'wrong-passphrase': 'check --passphrase-file',
 };
 
 /** Returns what the file of a flag holds. @throws Fault (exit code 2) when it cannot be read or is empty */
-export function read(flag: 'ca' | 'cert' | 'key' | 'ca-key' | 'passphrase-file', file: string): Buffer {
+export function read(
+  flag: 'ca' | 'cert' | 'key' | 'ca-key' | 'passphrase-file' | 'ticket-secret-file' | 'crl',
+  file: string,
+): Buffer {
   let bytes: Buffer;
   try {
     bytes = readFileSync(file);
@@ -98,6 +154,7 @@ export function read(flag: 'ca' | 'cert' | 'key' | 'ca-key' | 'passphrase-file',
 }
 
 function adviceFor(flag: string): string {
+  if (flag === 'ticket-secret-file') return 'name a file of 32 random bytes or more';
   if (flag === 'passphrase-file') return 'name a file whose first line is the passphrase of the key';
   return 'check the path, or make certificates with mtls-ws pki init DIR';
 }

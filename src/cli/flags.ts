@@ -17,6 +17,16 @@ export interface Settings {
   readonly key?: string;
   readonly 'passphrase-file'?: string;
   readonly allow?: readonly string[];
+  readonly 'insecure-accept-expired-crl'?: boolean;
+  readonly 'client-certificate'?: 'required' | 'optional';
+  readonly explain?: boolean;
+  readonly 'max-age'?: number;
+  readonly 'close-at-expiry'?: boolean;
+  readonly 'session-resumption'?: boolean;
+  readonly 'ticket-secret-file'?: string;
+  readonly log?: 'text' | 'json';
+  readonly metrics?: boolean;
+  readonly keylog?: string;
   readonly compress?: boolean;
   readonly binary?: boolean;
   readonly wait?: number;
@@ -153,6 +163,39 @@ export const flags: Readonly<Record<FlagName, Flag>> = {
   cert: { metavar: 'FILE', help: 'PEM: own certificate, then its intermediates', isPath: true },
   key: { metavar: 'FILE', help: 'PEM: private key of that certificate', isPath: true },
   'passphrase-file': { metavar: 'FILE', help: 'the passphrase of the key, if it is locked by one', isPath: true },
+  'insecure-accept-expired-crl': { help: 'goes on trusting a revocation list that has expired' },
+  'client-certificate': {
+    metavar: 'WHICH',
+    help: 'required (default), or optional: a client without one comes in where --allow says none',
+    expects: 'required or optional',
+    read: (text) => (text === 'required' || text === 'optional' ? text : undefined),
+  },
+  explain: { help: 'tells a client that is refused why, in an HTTP response, instead of ending its TLS handshake' },
+  'max-age': {
+    metavar: 'SECONDS',
+    help: 'closes a connection with 1001 when it is so old, or a little earlier (default: never)',
+    expects: 'a number of seconds, 0 to 86400',
+    read: readSeconds,
+  },
+  'close-at-expiry': { help: 'closes a connection with 1008 when the certificate of its client expires' },
+  'session-resumption': { help: 'lets clients resume TLS sessions, within an hour and while nothing else changes' },
+  'ticket-secret-file': {
+    metavar: 'FILE',
+    help: 'the same, with 32 bytes or more that servers share, so that each resumes the sessions of the others',
+    isPath: true,
+  },
+  log: {
+    metavar: 'text|json',
+    help: 'json: a JSON object a line on stderr for each connection that ends and each refusal (default text)',
+    expects: 'text or json',
+    read: (text) => (text === 'text' || text === 'json' ? text : undefined),
+  },
+  metrics: { help: 'answers GET /metrics with counters for Prometheus, to clients that may come in' },
+  keylog: {
+    metavar: 'FILE',
+    help: 'appends the TLS secrets, for Wireshark; whoever has them can decrypt all',
+    isPath: true,
+  },
   allow: {
     metavar: 'RULE',
     help: "who may come in: 'dns:ops.example', 'path=/admin spiffe:spiffe://…', any; may be repeated",

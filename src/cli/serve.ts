@@ -3,20 +3,28 @@
  */
 import type { AddressInfo } from 'node:net';
 import {
+  type AnyPeer,
+  type CloseEvent,
   type Connection,
   createServer,
   type PlainRequest,
   type PlainResponse,
-  type Refusal,
+  type Rule,
   type Server,
+  type ServerOptions,
+  type UpgradeRequest,
 } from '../index.js';
 import { escapeText } from '../text.js';
 import { describeIdentity } from '../tls/index.js';
 import type { Command } from './command.js';
-import { credentialsFault, readCredentials } from './credentials-files.js';
+import { credentialsFault, readSecret, watchCredentialFiles } from './credentials-files.js';
 import { echo } from './echo.js';
 import { type ExitCode, exitCodes, Fault } from './fault.js';
 import type { Settings } from './flags.js';
+import { startKeylog } from './keylog.js';
+import { createLog, type Log } from './log.js';
+import { metricsText, metricsType } from './metrics.js';
+import { readRules } from './rules.js';
 import { onInterrupt } from './signals.js';
 import { reasonOf } from './system-error.js';
 import type { Tracer } from './trace.js';
@@ -25,32 +33,60 @@ import { startTracing } from './tracing.js';
 export const serve: Command = {
   name: 'serve',
   summary: 'echoes messages to clients that prove who they are',
-  flags: ['port', 'host', 'ca', 'cert', 'key', 'passphrase-file', 'compress'],
+  flags: [
+    ...(['port', 'host', 'ca', 'cert', 'key', 'passphrase-file', 'crl', 'insecure-accept-expired-crl'] as const),
+    ...(['allow', 'client-certificate', 'explain', 'max-age', 'close-at-expiry', 'session-resumption'] as const),
+    ...(['ticket-secret-file', 'compress', 'log', 'metrics', 'keylog'] as const),
+  ],
   required: ['port', 'ca', 'cert', 'key'],
+  flagHelp: {
+    crl: 'the revocation list of a CA of the clients, PEM or DER; may be repeated (default: none is looked at)',
+    allow: 'who may come in, for example dns:a.example; may be repeated (default: all that --ca verifies)',
+  },
   notes: `Prints "listening on wss://HOST:PORT" when it is ready, and a line on stderr for
 each client that was refused or broke the protocol: its address, why, and what
 it presented.
+The files of --ca, --cert, --key and --crl are followed: new ones come into
+force when they are good as a whole, and at once on SIGHUP. Open connections
+go on, unless their client would not be let in any more.
 GET /healthz is answered with 200 and "ok". SIGTERM and SIGINT close every
 connection with 1001; a second signal ends at once.`,
   run,
 };
 
 async function run(settings: Settings): Promise<ExitCode> {
-  const credentials = readCredentials(settings);
+  const rule = readRules(settings);
+  const files = watchCredentialFiles(settings);
+  const sessionResumption = resumptionOf(settings);
   const tracer = startTracing(settings);
-  let server: Server;
+  const keylog = startKeylog(settings);
+  const options: ServerOptions<AnyPeer> = {
+    credentials: files,
+    clientCertificate: settings['client-certificate'] ?? 'required',
+    explainRefusals: settings.explain === true,
+    closeAtExpiry: settings['close-at-expiry'] === true,
+    maxConnectionAge: Math.round((settings['max-age'] ?? 0) * 1000),
+    sessionResumption,
+    perMessageDeflate: settings.compress === true,
+    onRequest: (request) => answerPlain(request, () => (settings.metrics === true ? metrics() : undefined), rule),
+    ...(rule && { authorize: rule }),
+    ...(keylog && { insecureKeylog: keylog }),
+    ...(tracer && { trace: tracer.trace }),
+  };
+  let server: Server<AnyPeer>;
   try {
-    server = createServer({
-      ...credentials,
-      onRequest: answerPlain,
-      perMessageDeflate: settings.compress === true,
-      ...(tracer && { trace: tracer.trace }),
-    });
+    server = createServer(options);
   } catch (error) {
     throw credentialsFault(error, settings) ?? error;
   }
-  server.on('connection', (connection) => handle(connection, tracer));
-  server.on('refused', (refusal) => process.stderr.write(`${refusalLine(refusal)}\n`));
+  const metrics = (): string => metricsText(server.statistics, files.current);
+  const log = createLog(settings.log ?? 'text', (line) => process.stderr.write(`${line}\n`));
+  server.on('connection', (connection, request) => handle(connection, request, log, tracer));
+  server.on('refused', (refusal) => log.refused(refusal));
+  server.on('expelled', (connection, error) => log.expelled(connection, error));
+  files.on('reloaded', ({ identity }) => log.reloaded(describeIdentity(identity)));
+  files.on('failed', (error) => log.reloadFailed(error));
+  process.on('SIGHUP', () => files.reload());
 
   const host = lastOf(settings.host)?.replace(/^\[(.*)\]$/, '$1') ?? '127.0.0.1';
   const where = (port: number): string => `${host.includes(':') ? `[${host}]` : host}:${port}`;
@@ -65,34 +101,46 @@ async function run(settings: Settings): Promise<ExitCode> {
   process.stdout.write(`listening on wss://${where(address.port)}\n`);
   await interrupted;
   await server.close();
+  files.close();
   tracer?.finish();
   return exitCodes.done;
 }
 
-function handle(connection: Connection, tracer: Tracer | undefined): void {
+function handle(
+  connection: Connection<AnyPeer>,
+  request: UpgradeRequest<AnyPeer>,
+  log: Log,
+  tracer: Tracer | undefined,
+): void {
   echo(connection);
-  const where = addressOf(connection);
-  connection.on('violation', ({ message }) => {
-    process.stderr.write(`violation ${where}: ${message}; presented: ${describeIdentity(connection.peer)}\n`);
+  connection.on('violation', (error) => log.violation(connection, error));
+  connection.on('close', (event: CloseEvent) => {
+    log.connection(connection, request, event);
+    tracer?.finish(connection.id);
   });
-  if (tracer !== undefined) connection.on('close', () => tracer.finish(connection.id));
 }
 
-function answerPlain({ method, path }: PlainRequest): PlainResponse | undefined {
-  const isHealthCheck = path.split('?', 1)[0] === '/healthz' && (method === 'GET' || method === 'HEAD');
-  return isHealthCheck ? { status: 200, headers: { 'Content-Type': 'text/plain' }, body: 'ok' } : undefined;
+/** A secret that processes share makes sessions that each of them resumes. */
+function resumptionOf(settings: Settings): ServerOptions['sessionResumption'] {
+  const file = settings['ticket-secret-file'];
+  if (file === undefined) return settings['session-resumption'] === true;
+  return { secret: readSecret(file) };
 }
 
-/** `refused 127.0.0.1:50000: <reason in words>; presented: <what>`: the texts of a peer come escaped and bounded. */
-function refusalLine(refusal: Refusal): string {
-  const { error, presented } = refusal;
-  const line = `refused ${addressOf(refusal)}: ${error.message}`;
-  if (presented !== undefined) return line.includes(presented) ? line : `${line}; presented: ${presented}`;
-  return error.code === 'certificate-missing' ? `${line}; presented: no certificate` : line;
-}
-
-function addressOf({ remoteAddress, remotePort }: { remoteAddress: string; remotePort: number }): string {
-  return `${remoteAddress.includes(':') ? `[${remoteAddress}]` : remoteAddress}:${remotePort}`;
+function answerPlain(
+  { method, path, peer }: PlainRequest<AnyPeer>,
+  metrics: () => string | undefined,
+  rule: Rule | undefined,
+): PlainResponse | undefined {
+  if (method !== 'GET' && method !== 'HEAD') return undefined;
+  const page = path.split('?', 1)[0];
+  if (page === '/healthz') return { status: 200, headers: { 'Content-Type': 'text/plain' }, body: 'ok' };
+  if (page !== '/metrics') return undefined;
+  // The counters tell who is busy: the rules hold for them as for a connection.
+  const verdict = rule?.({ peer, path }) ?? true;
+  if (verdict !== true) return { status: 403, body: `${verdict.reason}\n` };
+  const body = metrics();
+  return body === undefined ? undefined : { status: 200, headers: { 'Content-Type': metricsType }, body };
 }
 
 function lastOf<T>(list: readonly T[] | undefined): T | undefined {

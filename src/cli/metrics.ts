@@ -1,0 +1,54 @@
+/** `serve --metrics`: the counters of a server in the text format of Prometheus (version 0.0.4). */
+
+import type { ServerStatistics } from '../index.js';
+import type { Credentials } from '../tls/index.js';
+
+/** The media type of what `metricsText` returns. */
+export const metricsType = 'text/plain; version=0.0.4; charset=utf-8';
+
+type Labels = Readonly<Record<string, string>>;
+type Samples = ReadonlyArray<readonly [labels: Labels, value: number]>;
+
+/** Returns the page. Names and labels are our own; nothing that a peer says is among them. */
+export function metricsText(statistics: ServerStatistics, credentials: Credentials): string {
+  const s = statistics;
+  const seconds = (date: Date): number => Math.floor(date.getTime() / 1000);
+  const by = (label: string, counts: Readonly<Record<string, number>>): Samples =>
+    Object.entries(counts).map(([key, value]) => [{ [label]: key }, value] as const);
+  const both = (received: number, sent: number): Samples => [
+    [{ direction: 'received' }, received],
+    [{ direction: 'sent' }, sent],
+  ];
+  return [
+    family('connections_open', 'gauge', 'WebSocket connections that are open', [[{}, s.open]]),
+    family('connections_total', 'counter', 'WebSocket connections that were opened', [[{}, s.connections]]),
+    family('closes_total', 'counter', 'Connections that are over, by close code of the peer', by('code', s.closes)),
+    family('handshakes_total', 'counter', 'Clients that came through the gate', [[{}, s.handshakes]]),
+    family('resumptions_total', 'counter', 'Those of them that resumed a TLS session', [[{}, s.resumptions]]),
+    family('refusals_total', 'counter', 'Clients refused and failed handshakes', by('reason', s.refusals)),
+    family(
+      'expulsions_total',
+      'counter',
+      'Open connections closed after a change of trust',
+      by('reason', s.expulsions),
+    ),
+    family('reloads_total', 'counter', 'Changes of credentials or rules, by result', [
+      [{ result: 'ok' }, s.reloads],
+      [{ result: 'failed' }, s.failedReloads],
+    ]),
+    family('messages_total', 'counter', 'Messages', both(s.messagesReceived, s.messagesSent)),
+    family('bytes_total', 'counter', 'Bytes of frames, within TLS', both(s.bytesReceived, s.bytesSent)),
+    family('certificate_expiry_timestamp_seconds', 'gauge', 'When the certificate of the server expires', [
+      [{}, seconds(credentials.identity.validTo)],
+    ]),
+  ].join('');
+}
+
+function family(name: string, type: 'counter' | 'gauge', help: string, samples: Samples): string {
+  const full = `mtls_ws_${name}`;
+  const lines = samples.map(([labels, value]) => {
+    const text = Object.entries(labels).map(([key, label]) => `${key}="${label}"`);
+    return `${full}${text.length === 0 ? '' : `{${text.join(',')}}`} ${value}\n`;
+  });
+  return `# HELP ${full} ${help}.\n# TYPE ${full} ${type}\n${lines.join('')}`;
+}
