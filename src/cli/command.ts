@@ -11,6 +11,8 @@ export interface Command {
   readonly summary: string;
   /** The one operand, in capitals; `undefined` when there is none. */
   readonly operand?: 'URL' | 'DIR';
+  /** Whether it can do without the operand, which is the empty string then. */
+  readonly operandIsOptional?: true;
   /** The flags it takes beside the common ones, in the order of the help. */
   readonly flags: readonly FlagName[];
   /** Those of them that it cannot do without. */

@@ -7,8 +7,9 @@ import { type FlagName, flags } from './flags.js';
 import { columns, type Paint, wrap } from './terminal.js';
 
 /** Returns a command as it is called: `pki init DIR`. */
-export function synopsis({ name, operand }: Command): string {
-  return operand === undefined ? name : `${name} ${operand}`;
+export function synopsis({ name, operand, operandIsOptional }: Command): string {
+  if (operand === undefined) return name;
+  return operandIsOptional === true ? `${name} [${operand}]` : `${name} ${operand}`;
 }
 
 /** Returns the help of the program. */
@@ -27,6 +28,7 @@ ${table(
 ${paint.bold('start here')}
   mtls-ws demo               shows it all, with nothing to configure
   mtls-ws pki init DIR       makes certificates for development
+  mtls-ws doctor wss://HOST  says why a connection does not come about
   mtls-ws COMMAND --help     says what a command takes
 
 Every flag can also come from the environment (--min-tls: MTLS_WS_MIN_TLS) or
