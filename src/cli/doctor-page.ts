@@ -65,10 +65,16 @@ function findingLines({ severity, text, cause, fix }: Finding, paint: Paint, wid
   const [first, ...more] = wrap(text, width - 4);
   const shown = isBad ? paint.bold : String;
   const lines = [`  ${paint[colour](mark)} ${shown(first!)}`, ...more.map((line) => `    ${shown(line)}`)];
-  if (cause !== undefined) lines.push(...labelled('why', wrap(cause, width - 12), paint.dim));
+  if (cause !== undefined) lines.push(...labelled('why', wrap(cause, width - 11), paint.dim));
   if (fix !== undefined) {
-    const command = fix.replace(/^mtls-ws(?= )/, programName());
-    lines.push(...labelled('mend', commandLines(command, width - 12), paint.dim, paint.cyan));
+    lines.push(
+      ...labelled(
+        'try',
+        fix.split('; ').flatMap((command) => commandLines(command.replace(/^mtls-ws(?= )/, programName()), width - 11)),
+        paint.dim,
+        paint.cyan,
+      ),
+    );
   }
   return lines;
 }
@@ -79,7 +85,7 @@ function labelled(
   paintLabel: (text: string) => string,
   paintLine: (text: string) => string = String,
 ): string[] {
-  return lines.map((line, index) => `      ${paintLabel((index === 0 ? label : '').padEnd(4))}  ${paintLine(line)}`);
+  return lines.map((line, index) => `      ${paintLabel((index === 0 ? label : '').padEnd(3))}  ${paintLine(line)}`);
 }
 
 /** Cuts a command between words, in the way of a shell, so that it can be copied. */

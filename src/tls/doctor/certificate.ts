@@ -40,6 +40,7 @@ const secondInMs = 1000;
 const minuteInMs = 60 * secondInMs;
 const hourInMs = 60 * minuteInMs;
 const dayInMs = 24 * hourInMs;
+const yearInMs = 365.25 * dayInMs;
 
 /** A certificate with less than this left is about to expire, or with less than a third of its whole life. */
 export const expiryThresholdDays = 30;
@@ -50,13 +51,15 @@ const likelySkew = dayInMs;
 /** Returns a length of time in words, in its largest unit: `3 days`. */
 export function duration(ms: number): string {
   const [size, unit] =
-    ms >= 2 * dayInMs
-      ? [dayInMs, 'day']
-      : ms >= 2 * hourInMs
-        ? [hourInMs, 'hour']
-        : ms >= 2 * minuteInMs
-          ? [minuteInMs, 'minute']
-          : [secondInMs, 'second'];
+    ms >= 3 * yearInMs
+      ? [yearInMs, 'year']
+      : ms >= 2 * dayInMs
+        ? [dayInMs, 'day']
+        : ms >= 2 * hourInMs
+          ? [hourInMs, 'hour']
+          : ms >= 2 * minuteInMs
+            ? [minuteInMs, 'minute']
+            : [secondInMs, 'second'];
   const count = Math.floor(ms / size);
   return `${count} ${unit}${count === 1 ? '' : 's'}`;
 }

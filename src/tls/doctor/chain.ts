@@ -3,7 +3,7 @@
  * so that names which agree where keys do not are found.
  */
 import { type Examined, isAuthority, judgeDates, judgeStrength, nameOf } from './certificate.js';
-import { type Finding, finding, type Severity, type Subject } from './finding.js';
+import { type Finding, finding, hasError, type Severity, type Subject } from './finding.js';
 import { shellWord } from './remedies.js';
 
 export interface ChainContext {
@@ -87,7 +87,8 @@ export function judgeChain(
       findings.push(incomplete(top, path.length > 1, trusted, context));
     }
   }
-  if (anchor !== undefined) {
+  const links = judgeLinks(path, anchor, context);
+  if (anchor !== undefined && !hasError(links)) {
     const through = path
       .slice(1)
       .filter((one) => !isSame(one, anchor))
@@ -96,7 +97,7 @@ export function judgeChain(
     findings.push(finding('chain-ok', subject, `it leads to the CA ${nameOf(anchor)}${way}`));
   }
   findings.push(...judgeOrder(presented, path, anchor, rest, context));
-  findings.push(...judgeLinks(path, anchor, context));
+  findings.push(...links);
   return { findings, isTrusted: anchor !== undefined };
 }
 
@@ -177,7 +178,7 @@ function judgeLength(link: Examined, below: number, subject: Subject, what: stri
   if (allowed === undefined || below <= allowed) return [];
   const count = allowed === 0 ? 'none' : `only ${allowed}`;
   const text = `${what} allows ${count} between itself and a leaf (path length), and there ${below === 1 ? 'is 1' : `are ${below}`}`;
-  return [finding('path-too-long', subject, text)];
+  return [finding('path-too-long', subject, text, { cause: 'it was issued to sign certificates of ends only' })];
 }
 
 /** Whether a certificate may issue others. */

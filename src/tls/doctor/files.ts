@@ -36,7 +36,7 @@ export interface FilesToExamine {
 
 export interface FilesVerdict {
   readonly findings: Finding[];
-  /** The certificates of `ca`, as far as they can be read. */
+  /** The certificates of `ca` that can be read, and are CAs. */
   readonly anchors: readonly Examined[];
   /** Those of `cert`, leaf first. */
   readonly chain: readonly Examined[];
@@ -48,6 +48,7 @@ export function examineFiles(files: FilesToExamine): FilesVerdict {
   const add = (more: readonly Finding[]): void => void findings.push(...more);
   const anchors = files.ca === undefined ? [] : readCertificates(files.ca, 'ca', add);
   if (files.ca !== undefined) add(judgeAnchors(anchors, files.ca));
+  const authorities = anchors.filter(isAuthority);
   const key = files.key === undefined ? undefined : readKey(files.key, files.passphrase, add);
   const given = files.cert === undefined ? [] : readCertificates(files.cert, 'cert', add);
   const chain = leafFirst(given, key, add);
@@ -56,11 +57,11 @@ export function examineFiles(files: FilesToExamine): FilesVerdict {
     add(judgeLeaf(leaf, 'cert', files.role ?? roleFrom(files.hosts) ?? roleOf(leaf), files.role, files.hosts ?? []));
     const hosts = files.hosts ?? [];
     const reissue = issueCommand(files.role ?? roleOf(leaf) ?? 'server', hosts);
-    if (anchors.length > 0) {
+    if (authorities.length > 0) {
       const context = { subject: 'cert', path: files.cert!.path, reissue } as const;
       const { findings: found } = judgeChain(
         chain,
-        anchors,
+        authorities,
         files.isOneAuthority ? context : { ...context, severity: 'note' },
       );
       add(found);
@@ -68,7 +69,7 @@ export function examineFiles(files: FilesToExamine): FilesVerdict {
     if (key !== undefined) add(judgeKey(key, chain, anchors, files));
   }
   if (!hasError(findings)) add(judgeAsLoaded(files));
-  return { findings, anchors, chain };
+  return { findings, anchors: authorities, chain };
 }
 
 /** What `connect` and `createServer` will say; nothing when they accept the files. */
@@ -103,7 +104,7 @@ export function judgeLeaf(
 ): Finding[] {
   const fix = issueCommand(role ?? 'server', hosts);
   const issuer = leaf.fields.issuer.text || 'an empty name';
-  const findings = [finding('certificate', subject, `it says: ${nameOf(leaf)}, issued by ${issuer}`)];
+  const findings = [finding('certificate', subject, `${nameOf(leaf)}, issued by ${issuer}`)];
   if (leaf.fields.basicConstraints?.ca === true) {
     const text = 'it is the certificate of a CA, where that of one end is wanted';
     findings.push(finding('ca-as-leaf', subject, text, { fix }));
@@ -165,7 +166,7 @@ function judgeAnchors(anchors: readonly Examined[], file: GivenFile): Finding[] 
   for (const anchor of anchors) {
     const what = anchors.length === 1 ? 'it' : nameOf(anchor);
     const { subject, issuer } = anchor.fields;
-    findings.push(finding('certificate', 'ca', `it says: ${nameOf(anchor)}`));
+    findings.push(finding('certificate', 'ca', nameOf(anchor)));
     const faults = judgeAuthority(anchor, 'ca', what);
     findings.push(...faults);
     if (
@@ -193,13 +194,13 @@ function readKey(
   add: (findings: readonly Finding[]) => void,
 ): KeyObject | undefined {
   const word = shellWord(file.path);
+  const { pem, findings } = readForm(file, 'key');
+  add(findings);
+  if (pem === undefined) return undefined;
   if (file.isOpenToOthers === true) {
     const text = 'others on this machine can read it';
     add([finding('key-readable-by-others', 'key', text, { fix: `chmod 600 ${word}` })]);
   }
-  const { pem, findings } = readForm(file, 'key');
-  add(findings);
-  if (pem === undefined) return undefined;
   const { encrypted } = readPemPrivateKey(pem, { allowEncrypted: true });
   if (encrypted && passphrase === undefined) {
     const text = 'it is locked by a passphrase, and none was given';
