@@ -116,7 +116,8 @@ function summary(report: DoctorReport, paint: Paint): string {
   const code = exitCodeOf(report);
   if (code === exitCodes.done) {
     const but = warnings > 0 ? `, with ${parts.join(' and ')}` : '';
-    return `${paint.green('all is well')}${but}`;
+    const isAll = !findings.some(({ id }) => id === 'not-checked');
+    return `${paint.green(isAll ? 'all is well' : 'nothing is wrong with what was looked at')}${but}`;
   }
   const whose = code === exitCodes.usage ? 'the files are at fault' : 'the server or the network is at fault';
   return `${paint.red(parts.join(' and '))}: ${whose}${isStrict ? ' (strict)' : ''}`;

@@ -57,7 +57,7 @@ async function run(settings: Settings, url: string): Promise<ExitCode> {
     throw usageFault('there is nothing to look at', 'give a URL, or files with --ca, --cert and --key');
   }
   const isLive = url !== '';
-  const verdict = examineFiles({
+  const verdict = await examineFiles({
     ...files,
     passphrase: passphraseOf(settings),
     role: isLive ? 'client' : undefined,
@@ -123,6 +123,7 @@ async function examineLive(url: string, settings: Settings, files: FilesVerdict)
     serverName: canonicalHost(name)?.kind === 'name' ? canonicalHost(name)!.host : '',
     anchors,
     own: files.chain,
+    isImpostor: files.findings.some(({ id, subject }) => id === 'ca-same-name' && subject === 'cert'),
     minVersion: settings['min-tls'] === '1.2' ? 'TLSv1.2' : 'TLSv1.3',
     timeout,
     requests: { upgrade: request.bytes, plain: Buffer.from(plain) },

@@ -13,6 +13,8 @@ export interface ObserveOptions {
   readonly port: number;
   /** The name to ask for; empty for none. */
   readonly serverName: string;
+  /** What the verification is made against, PEM; default: nothing, and `verification` says nothing. */
+  readonly ca?: readonly string[] | undefined;
   /** The certificate to present, PEM; default: none. */
   readonly cert?: string;
   readonly key?: string;
@@ -32,6 +34,8 @@ export interface Observation {
   readonly protocol: string | undefined;
   /** `undefined` when the server chose none. */
   readonly alpn: string | undefined;
+  /** Why OpenSSL does not trust the chain, for example `CERT_HAS_EXPIRED`; `undefined` when it does, or was not asked. */
+  readonly verification: string | undefined;
   /** The alert that the server sent; `undefined` when it sent none. */
   readonly alert: Alert | undefined;
   /** What Node reported; `undefined` when the connection just ended. */
@@ -52,7 +56,7 @@ const maxReceived = 16 * 1024;
 
 /** Connects, and resolves with what was seen. Rejects only if `cert` or `key` cannot be used. */
 export function observe(options: ObserveOptions): Promise<Observation> {
-  const { host, port, serverName, cert = '', key = '', passphrase, send, timeout } = options;
+  const { host, port, serverName, ca = [], cert = '', key = '', passphrase, send, timeout } = options;
   return new Promise((resolve) => {
     const recorded: Buffer[] = [];
     const received: Buffer[] = [];
@@ -65,6 +69,7 @@ export function observe(options: ObserveOptions): Promise<Observation> {
     let handshakeSecret: Buffer | undefined;
     let protocol: string | undefined;
     let alpn: string | undefined;
+    let verification: string | undefined;
 
     const raw = net.connect({ host, port });
     raw.setNoDelay(true);
@@ -75,7 +80,7 @@ export function observe(options: ObserveOptions): Promise<Observation> {
       recordedBytes += chunk.length;
       if (recordedBytes <= maxRecorded) recorded.push(chunk);
     });
-    const { ca: _none, ...common } = tlsOptions({ ca: [], cert, key, passphrase, minVersion: 'TLSv1.2' });
+    const common = tlsOptions({ ca, cert, key, passphrase, minVersion: 'TLSv1.2' });
     const presented = cert === '' ? { cert: undefined, key: undefined } : {};
     const socket = tls.connect({
       ...common,
@@ -96,6 +101,7 @@ export function observe(options: ObserveOptions): Promise<Observation> {
         secured,
         protocol,
         alpn,
+        verification,
         alert: alertOf(error),
         error,
         outcome: isDone ? 'done' : error !== undefined ? 'error' : ended ? 'ended' : 'timeout',
@@ -120,6 +126,8 @@ export function observe(options: ObserveOptions): Promise<Observation> {
       secured = true;
       protocol = socket.getProtocol() ?? undefined;
       alpn = socket.alpnProtocol || undefined;
+      const { authorizationError } = socket;
+      if (ca.length > 0 && authorizationError) verification = String(authorizationError);
       if (send !== undefined) return void socket.write(send);
       isDone = true;
       finish();

@@ -26,6 +26,11 @@ export function examined(der: Buffer): Examined {
   return { fields: parseCertificate(der), x509: new X509Certificate(der) };
 }
 
+/** How a leaf is called in a sentence about its subject. */
+export function leafOf(subject: Subject): string {
+  return subject === 'server' ? 'its certificate' : 'it';
+}
+
 /** The subject of a certificate, for a sentence. */
 export function nameOf({ fields }: Examined): string {
   return fields.subject.text || 'an empty subject';
@@ -183,8 +188,9 @@ export function judgePurpose(leaf: Examined, subject: Subject, role: Role, hosts
   const { extendedKeyUsage, keyUsage } = leaf.fields;
   const findings: Finding[] = [];
   const says = roleOf(leaf);
+  const what = leafOf(subject);
   if (extendedKeyUsage === undefined) {
-    const text = 'it has no extended key usage: either end may present it';
+    const text = `${what} has no extended key usage: either end may present it`;
     const cause = 'a server can be set up to demand clientAuth (requireClientAuthEku)';
     findings.push(finding('purpose-any', subject, text, { cause }));
   } else if (
@@ -198,15 +204,15 @@ export function judgePurpose(leaf: Examined, subject: Subject, role: Role, hosts
       .join(', ');
     const needed = role === undefined ? 'serverAuth and clientAuth' : purposes[role];
     const whose = role === undefined ? 'neither end' : `no ${role}`;
-    const text = `its extended key usage lacks ${needed} (it has ${has || 'nothing'}): ${whose} can present it`;
+    const text = `the extended key usage lacks ${needed} (it has ${has || 'nothing'}): ${whose} can present it`;
     const cause = role === undefined || says === undefined ? undefined : `it is the certificate of a ${says}`;
     findings.push(finding('purpose-wrong', subject, text, { cause, fix: issueCommand(role ?? 'server', hosts) }));
   } else {
     const ends = isForBoth(leaf) ? 'either end' : `a ${says}`;
-    findings.push(finding('purpose-ok', subject, `it is for ${ends} (extended key usage)`));
+    findings.push(finding('purpose-ok', subject, `${what} is for ${ends} (extended key usage)`));
   }
   if (keyUsage !== undefined && !keyUsage.includes('digitalSignature')) {
-    const text = `its key usage lacks digitalSignature (it has ${keyUsage.join(', ') || 'nothing'}): TLS 1.3 signs with it`;
+    const text = `the key usage lacks digitalSignature (it has ${keyUsage.join(', ') || 'nothing'}): TLS 1.3 signs with it`;
     findings.push(finding('key-usage-wrong', subject, text, { fix: issueCommand(role ?? says ?? 'server', hosts) }));
   }
   return findings;
@@ -230,12 +236,13 @@ const purposeNames: Readonly<Record<string, string>> = {
 export function judgeNames(leaf: Examined, subject: Subject, hosts: readonly string[]): Finding[] {
   const { san } = leaf.fields;
   const commonName = commonNameOf(leaf.fields.subject);
+  const what = leafOf(subject);
   const shown = describeAltNames(san);
   const commonNameNote =
     commonName === undefined ? '' : `; its common name, ${escapeText(commonName, 64)}, does not count (RFC 9525 §6.3)`;
   if (san.dns.length + san.ip.length === 0) {
     const has = shown === '' ? 'has no subject alternative name' : `names no host, only ${shown}`;
-    const text = `it ${has}: no client that checks names connects to a server with it${commonNameNote}`;
+    const text = `${what} ${has}: no client that checks names connects to a server with it${commonNameNote}`;
     const cause =
       shown === ''
         ? 'it was made without -addext or an extension file, as by many an older recipe'
@@ -243,10 +250,15 @@ export function judgeNames(leaf: Examined, subject: Subject, hosts: readonly str
     return [finding('no-san', subject, text, { cause, fix: issueCommand('server', hosts) })];
   }
   return hosts.length === 0
-    ? [finding('names-ok', subject, `it is for ${shown}`)]
+    ? [finding('names-ok', subject, `${what} is for ${shown}`)]
     : hosts.map((host) => {
         const match = matchServerName(san, host);
-        if (match.matches) return finding('names-ok', subject, `it is for ${escapeText(host)} (${match.name})`);
+        if (match.matches)
+          return finding(
+            'names-ok',
+            subject,
+            `${what} is for ${escapeText(host)}${match.name === host ? '' : ` (${match.name})`}`,
+          );
         const asName = match.reason === 'other-kind' && san.dns.includes(host);
         const cause = asName
           ? 'the address is written as a DNS name in it; it must be an IP address'

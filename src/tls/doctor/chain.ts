@@ -2,7 +2,7 @@
  * Certificates together: whether those that are presented lead to a trusted CA, and if not, why. Signatures are verified,
  * so that names which agree where keys do not are found.
  */
-import { type Examined, isAuthority, judgeDates, judgeStrength, nameOf } from './certificate.js';
+import { type Examined, isAuthority, judgeDates, judgeStrength, leafOf, nameOf } from './certificate.js';
 import { type Finding, finding, hasError, type Severity, type Subject } from './finding.js';
 import { shellWord } from './remedies.js';
 
@@ -55,6 +55,7 @@ export function judgeChain(
   const { subject, severity = 'error', reissue } = context;
   const [leaf, ...behind] = presented as [Examined, ...Examined[]];
   const findings: Finding[] = [];
+  const what = leafOf(subject);
   const path: Examined[] = [leaf];
   const rest = [...behind];
   let anchor: Examined | undefined;
@@ -72,14 +73,14 @@ export function judgeChain(
   if (anchor === undefined && anchors.length > 0) {
     const impostor = [...anchors, ...rest].find((one) => one !== top && hasNameOfIssuer(one, top));
     if (top === leaf && isSelfIssued(top) && isSignedBy(top, top)) {
-      const text = 'it is self-signed: no CA stands behind it';
+      const text = `${what} is self-signed: no CA stands behind it`;
       findings.push(finding('self-signed', subject, text, { severity, fix: reissue }));
     } else if (impostor !== undefined) {
-      const text = `it was issued by another CA that is called ${nameOf(impostor)} too: the names agree, the keys do not`;
+      const text = `${what} was issued by another CA that is called ${nameOf(impostor)} too: the names agree, the keys do not`;
       const cause = 'probably the CA was made anew, and what it had issued before is still in use';
       findings.push(finding('ca-same-name', subject, text, { severity, cause, fix: reissue }));
     } else if (isSelfIssued(top)) {
-      const text = `it comes from the CA ${nameOf(top)}, which is not trusted here; trusted: ${trusted}`;
+      const text = `${what} comes from the CA ${nameOf(top)}, which is not trusted here; trusted: ${trusted}`;
       findings.push(
         finding('ca-untrusted', subject, text, { severity, cause: causeOfUntrusted(subject), fix: reissue }),
       );
@@ -94,7 +95,7 @@ export function judgeChain(
       .filter((one) => !isSame(one, anchor))
       .map(nameOf);
     const way = through.length === 0 ? '' : ` through ${through.join(' and ')}`;
-    findings.push(finding('chain-ok', subject, `it leads to the CA ${nameOf(anchor)}${way}`));
+    findings.push(finding('chain-ok', subject, `${what} leads to the CA ${nameOf(anchor)}${way}`));
   }
   findings.push(...judgeOrder(presented, path, anchor, rest, context));
   findings.push(...links);
@@ -110,7 +111,7 @@ function causeOfUntrusted(subject: Subject): string {
 function incomplete(top: Examined, hasIntermediates: boolean, trusted: string, context: ChainContext): Finding {
   const { subject, severity = 'error', path, reissue } = context;
   const issuer = top.fields.issuer.text;
-  const who = hasIntermediates ? `${nameOf(top)}, the last certificate of the chain,` : 'it';
+  const who = hasIntermediates ? `${nameOf(top)}, the last certificate of the chain,` : leafOf(subject);
   const text = `${who} was issued by ${issuer}, which is neither presented with it nor trusted; trusted: ${trusted}`;
   const whose = subject === 'server' ? 'the server has to send it behind its own' : 'it goes behind the certificate';
   const cause = `either ${issuer} is an intermediate of a trusted CA: then ${whose}; or it is another CA: then --ca is not the one for it`;
@@ -139,7 +140,8 @@ function judgeOrder(
     findings.push(finding('chain-order', subject, text, { cause }));
   }
   const isRoot = (one: Examined): boolean => anchor !== undefined && isSame(one, anchor);
-  if (presented.length > 1 && presented.some((one, index) => index > 0 && isRoot(one))) {
+  // A server of Node's sends the root by itself.
+  if (subject !== 'server' && presented.some((one, index) => index > 0 && isRoot(one))) {
     const text = `the CA ${nameOf(anchor!)} itself is in the chain: it does no harm and no good, the other end must have it`;
     findings.push(finding('root-presented', subject, text));
   }

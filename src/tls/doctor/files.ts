@@ -2,8 +2,10 @@
 import { createPrivateKey, type KeyObject } from 'node:crypto';
 import { UsageError } from '../../errors.js';
 import { escapeText } from '../../text.js';
-import { loadCredentials } from '../credentials.js';
+import { type Credentials, loadCredentials } from '../credentials.js';
+import { codeOfVerification, identityFaults } from '../errors.js';
 import { readPemCertificates, readPemPrivateKey } from '../pem.js';
+import { rehearse } from '../rehearsal.js';
 import {
   type Examined,
   examined,
@@ -12,13 +14,14 @@ import {
   judgeNames,
   judgePurpose,
   judgeStrength,
+  leafOf,
   nameOf,
   type Role,
   roleOf,
 } from './certificate.js';
 import { judgeAuthority, judgeChain } from './chain.js';
 import { type GivenFile, holdsKey, readForm } from './file.js';
-import { type Finding, finding, hasError } from './finding.js';
+import { type Finding, finding, hasError, type Subject } from './finding.js';
 import { issueCommand, shellWord } from './remedies.js';
 
 export interface FilesToExamine {
@@ -42,8 +45,8 @@ export interface FilesVerdict {
   readonly chain: readonly Examined[];
 }
 
-/** Examines files; never throws, whatever they hold. */
-export function examineFiles(files: FilesToExamine): FilesVerdict {
+/** Examines files; never rejects, whatever they hold. */
+export async function examineFiles(files: FilesToExamine): Promise<FilesVerdict> {
   const findings: Finding[] = [];
   const add = (more: readonly Finding[]): void => void findings.push(...more);
   const anchors = files.ca === undefined ? [] : readCertificates(files.ca, 'ca', add);
@@ -68,26 +71,42 @@ export function examineFiles(files: FilesToExamine): FilesVerdict {
     }
     if (key !== undefined) add(judgeKey(key, chain, anchors, files));
   }
-  if (!hasError(findings)) add(judgeAsLoaded(files));
+  if (leaf !== undefined && !hasError(findings)) add(await judgeInUse(files, files.role ?? roleOf(leaf)));
   return { findings, anchors: authorities, chain };
 }
 
-/** What `connect` and `createServer` will say; nothing when they accept the files. */
-function judgeAsLoaded({ ca, cert, key, passphrase }: FilesToExamine): Finding[] {
+/**
+ * What `connect` and `createServer` will say of files that look good, and what OpenSSL says of them in a TLS handshake in
+ * memory: it knows rules that the doctor does not look for. Finds only what is wrong.
+ */
+async function judgeInUse(files: FilesToExamine, role: Role): Promise<Finding[]> {
+  const { ca, cert, key, passphrase, isOneAuthority } = files;
   if (ca === undefined || cert === undefined || key === undefined) return [];
+  let credentials: Credentials;
   try {
-    loadCredentials({
+    credentials = loadCredentials({
       ca: ca.content as Buffer,
       cert: cert.content as Buffer,
       key: key.content as Buffer,
       ...(passphrase !== undefined && { passphrase }),
     });
-    return [];
   } catch (error) {
     const option = error instanceof UsageError ? error.option : undefined;
     const subject = option === 'ca' || option === 'key' ? option : 'cert';
     return [finding('not-usable', subject, escapeText(error instanceof Error ? error.message : String(error)))];
   }
+  if (!isOneAuthority) return [];
+  const { asServer, asClient } = await rehearse(credentials);
+  const verdict = role === 'server' ? asServer : role === 'client' ? asClient : (asServer ?? asClient);
+  return verdict === undefined ? [] : [judgeVerdict(verdict, 'cert')];
+}
+
+/** A refusal of OpenSSL's that the doctor has no finding of its own for. */
+export function judgeVerdict(result: string, subject: Subject): Finding {
+  const { words, hint } = identityFaults[codeOfVerification(result)];
+  return finding('openssl-refuses', subject, `OpenSSL refuses ${leafOf(subject)} (${escapeText(result)}): ${words}`, {
+    cause: hint,
+  });
 }
 
 function roleFrom(hosts: readonly string[] | undefined): Role {
@@ -106,11 +125,11 @@ export function judgeLeaf(
   const issuer = leaf.fields.issuer.text || 'an empty name';
   const findings = [finding('certificate', subject, `${nameOf(leaf)}, issued by ${issuer}`)];
   if (leaf.fields.basicConstraints?.ca === true) {
-    const text = 'it is the certificate of a CA, where that of one end is wanted';
+    const text = `${leafOf(subject)} is that of a CA, where that of one end is wanted`;
     findings.push(finding('ca-as-leaf', subject, text, { fix }));
   }
-  findings.push(...judgeDates(leaf, subject, 'it', fix));
-  findings.push(...judgeStrength(leaf, subject, 'it', false, fix));
+  findings.push(...judgeDates(leaf, subject, leafOf(subject), fix));
+  findings.push(...judgeStrength(leaf, subject, leafOf(subject), false, fix));
   const wanted = demanded ?? (hosts.length > 0 ? 'server' : undefined);
   findings.push(...judgePurpose(leaf, subject, wanted, hosts));
   if (role !== 'client') {

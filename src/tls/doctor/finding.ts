@@ -69,6 +69,7 @@ export const findingSeverities = {
   'not-a-ca': 'error',
   'ca-cannot-sign': 'error',
   'ca-not-root': 'error',
+  'openssl-refuses': 'error',
   'not-usable': 'error',
   'not-checked': 'note',
   // The way to the server

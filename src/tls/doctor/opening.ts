@@ -27,6 +27,8 @@ export interface Opening {
 
 export interface OpeningContext {
   readonly own: readonly Examined[];
+  /** Whether its issuer bears the name of one of the CAs that are trusted here, and has another key. */
+  readonly isImpostor: boolean;
   /** The CAs that the server named when it asked for a certificate. */
   readonly authorities: readonly string[];
   /** Milliseconds that were waited. */
@@ -100,11 +102,11 @@ function reasonOf(error: unknown): string {
 
 function judgeSilence({ timeout, plain, plainCommand }: OpeningContext): Finding {
   const text = `it finished the TLS handshake, took our request, and said nothing for ${timeout / 1000} s`;
-  const known = 'the certificates are not the reason, who refuses one closes or says so';
+  const known = 'it is not the certificates: a server that refuses one closes the connection or says so.';
   const cause =
     plain === undefined || plain === 0
-      ? `${known}: TLS ends somewhere, and nothing reads behind it (a plain GET got no answer either): a handler that was never called, a socket that was not handed on, or all workers are busy`
-      : `${known}: a plain GET was answered with ${plain}, so HTTP works there, and what hangs is the WebSocket handler: look in the log of the server for an exception at this time`;
+      ? `${known} A plain GET got no answer either: nothing reads behind TLS. The handler was never called, the socket was not handed on, or all workers are busy`
+      : `${known} A plain GET was answered with status ${plain}: HTTP works, and the WebSocket handler hangs or has failed. Look for an exception in the log of the server at this time`;
   return finding('never-answers', 'server', text, { cause, fix: plainCommand });
 }
 
@@ -120,15 +122,15 @@ function judgeIdentity(error: PeerIdentityError, context: OpeningContext): Findi
   return refused(how, context);
 }
 
-function refused(how: string, { own, authorities }: OpeningContext): Finding {
+function refused(how: string, context: OpeningContext): Finding {
   return finding('our-certificate-refused', 'server', how, {
-    cause: likelyCause(own, authorities),
+    cause: likelyCause(context),
     fix: issueCommand('client', []),
   });
 }
 
 /** What can be told here of why our certificate is refused there; the most certain first. */
-function likelyCause(own: readonly Examined[], authorities: readonly string[]): string {
+function likelyCause({ own, isImpostor, authorities }: OpeningContext): string {
   const [leaf] = own;
   if (leaf === undefined) return 'the log of the server says more';
   const { issuer, validFrom, validTo, extendedKeyUsage } = leaf.fields;
@@ -143,9 +145,12 @@ function likelyCause(own: readonly Examined[], authorities: readonly string[]): 
     const accepted = authorities.slice(0, 3).join(' or ');
     return `the server accepts certificates of ${accepted}; ours, ${nameOf(leaf)}, is from ${issuer.text}`;
   }
+  if (isImpostor) {
+    return `ours is from a CA that is called ${issuer.text}, as the trusted one is, and has another key: probably the CA was made anew`;
+  }
   const named =
-    authorities.length > 0 ? `the server names ${issuer.text}, our issuer, as one it accepts, so that` : 'probably';
-  return `${named} it knows a CA of that name with another key, holds ours for revoked, wants an extended key usage, or its clock is wrong; its log says which`;
+    authorities.length > 0 ? `the server accepts certificates of ${issuer.text}, as ours is. Either` : 'either';
+  return `${named} its CA of that name has another key, ours is revoked, it wants an extended key usage, or its clock is wrong; its log says which`;
 }
 
 function judgeAnswer(error: HandshakeError, opening: Opening, context: OpeningContext): Finding {
@@ -185,7 +190,7 @@ function judgeAnswer(error: HandshakeError, opening: Opening, context: OpeningCo
     status >= 500
       ? 'the server failed, or there is none behind a proxy: its log says more'
       : 'the log of the server says more';
-  return finding('http-status', 'server', body, { cause });
+  return finding('http-status', 'server', `it answered with HTTP status ${status}, and not with 101`, { cause });
 }
 
 /** What the server made of a request of a client that showed no certificate. */

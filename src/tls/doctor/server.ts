@@ -8,7 +8,7 @@ import { type Observation, observe } from '../observation.js';
 import { type TransportCode, transportError } from '../refusal.js';
 import { type Examined, examined, nameOf } from './certificate.js';
 import { judgeChain } from './chain.js';
-import { judgeLeaf } from './files.js';
+import { judgeLeaf, judgeVerdict } from './files.js';
 import { type Finding, type FindingId, finding, hasError } from './finding.js';
 import { judgeOpening, judgeWithoutCertificate, type Opening, statusOf } from './opening.js';
 import { issueCommand, shellWord } from './remedies.js';
@@ -28,6 +28,8 @@ export interface ServerToExamine {
   readonly anchors: readonly Examined[] | undefined;
   /** Our own certificate, leaf first; empty when there is none. */
   readonly own: readonly Examined[];
+  /** Whether the issuer of our certificate bears the name of one of the CAs, and has another key. */
+  readonly isImpostor: boolean;
   /** The lowest version of TLS that this end accepts. */
   readonly minVersion: 'TLSv1.2' | 'TLSv1.3';
   /** Milliseconds for each step. */
@@ -44,19 +46,22 @@ export interface ServerToExamine {
 
 /** Examines a server; rejects only if `credentials` cannot be used. */
 export async function examineServer(server: ServerToExamine): Promise<Finding[]> {
-  const { host, port, serverName, timeout, own } = server;
-  const first = await observe({ host, port, serverName, timeout });
+  const { host, port, serverName, timeout, own, isImpostor, plainCommand } = server;
+  const ca = server.anchors?.map(({ x509 }) => x509.toString());
+  const first = await observe({ host, port, serverName, timeout, ca });
   const flight = readServerFlight(first.recorded, first.handshakeSecret);
   // With TLS 1.2 a server refuses who shows no certificate before the handshake is complete: it has said all by then.
   const isReadable = first.secured || (flight.isComplete && flight.chain.length > 0);
   if (!isReadable) return [explainNoTls(first, server)];
 
   const findings = [...judgeTls(first, server), ...judgeServerChain(flight, server)];
+  if (first.verification !== undefined && !hasError(findings))
+    findings.push(judgeVerdict(first.verification, 'server'));
   const isVerified = server.anchors !== undefined && !hasError(findings);
   findings.push(...judgeRequest(flight, own));
   if (!isVerified) {
-    const why = server.anchors === undefined ? 'without --ca it cannot be verified' : 'it is not verified';
-    const text = `the WebSocket was not tried: ${why}, and nothing is sent to such a server`;
+    const why = server.anchors === undefined ? 'without a CA that can be used' : 'with these errors';
+    const text = `the WebSocket was not tried: ${why}, nothing is sent to a server`;
     return [...findings, finding('not-checked', 'server', text)];
   }
   const without = observe({ host, port, serverName, timeout, send: server.requests.upgrade });
@@ -64,12 +69,12 @@ export async function examineServer(server: ServerToExamine): Promise<Finding[]>
   const [stranger, opening] = await Promise.all([without, server.open?.()]);
   findings.push(...judgeWithoutCertificate(stranger, flight.certificateRequest !== undefined, timeout));
   if (opening === undefined) {
-    const text = 'whether it accepts a certificate was not tried: that takes --cert and --key that can be used';
+    const text = 'whether it accepts our certificate was not tried: that takes --ca, --cert and --key without errors';
     findings.push(finding('not-checked', 'server', text));
   } else {
     const authorities = flight.certificateRequest?.authorities.map(({ text }) => text) ?? [];
     const plain = opening.isSilent ? await askPlainly(server) : undefined;
-    findings.push(...judgeOpening(opening, { own, authorities, timeout, plain, plainCommand: server.plainCommand }));
+    findings.push(...judgeOpening(opening, { own, isImpostor, authorities, timeout, plain, plainCommand }));
   }
   findings.push(...judgeClock([stranger.received, opening?.received]));
   return findings;
