@@ -7,6 +7,7 @@ const commands = [
   'serve',
   'connect',
   'pki init',
+  'doctor',
   'demo',
   'conformance server',
   'conformance client',

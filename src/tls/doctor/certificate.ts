@@ -10,7 +10,7 @@ import { purposeOids } from '../oids.js';
 import { describeAltNames } from '../san.js';
 import { matchServerName } from '../server-name.js';
 import { type Finding, finding, type Subject } from './finding.js';
-import { issueCommand } from './remedies.js';
+import type { Reissue } from './remedies.js';
 
 /** Which end of a connection a certificate is for; `undefined` when nobody has said it. */
 export type Role = 'server' | 'client' | undefined;
@@ -184,7 +184,7 @@ export function roleOf({ fields: { extendedKeyUsage } }: Examined): Role {
 const purposes = { server: 'serverAuth', client: 'clientAuth' } as const;
 
 /** Extended key usage and key usage, for the end that the certificate is to be presented by. */
-export function judgePurpose(leaf: Examined, subject: Subject, role: Role, hosts: readonly string[]): Finding[] {
+export function judgePurpose(leaf: Examined, subject: Subject, role: Role, reissue: Reissue): Finding[] {
   const { extendedKeyUsage, keyUsage } = leaf.fields;
   const findings: Finding[] = [];
   const says = roleOf(leaf);
@@ -206,14 +206,14 @@ export function judgePurpose(leaf: Examined, subject: Subject, role: Role, hosts
     const whose = role === undefined ? 'neither end' : `no ${role}`;
     const text = `the extended key usage lacks ${needed} (it has ${has || 'nothing'}): ${whose} can present it`;
     const cause = role === undefined || says === undefined ? undefined : `it is the certificate of a ${says}`;
-    findings.push(finding('purpose-wrong', subject, text, { cause, fix: issueCommand(role ?? 'server', hosts) }));
+    findings.push(finding('purpose-wrong', subject, text, { cause, fix: reissue(role ?? 'server') }));
   } else {
     const ends = isForBoth(leaf) ? 'either end' : `a ${says}`;
     findings.push(finding('purpose-ok', subject, `${what} is for ${ends} (extended key usage)`));
   }
   if (keyUsage !== undefined && !keyUsage.includes('digitalSignature')) {
-    const text = `the key usage lacks digitalSignature (it has ${keyUsage.join(', ') || 'nothing'}): TLS 1.3 signs with it`;
-    findings.push(finding('key-usage-wrong', subject, text, { fix: issueCommand(role ?? says ?? 'server', hosts) }));
+    const text = `the key usage lacks digitalSignature (it has ${keyUsage.join(', ') || 'nothing'}): TLS 1.3 signs with it, and strict peers refuse it`;
+    findings.push(finding('key-usage-wrong', subject, text, { fix: reissue(role ?? says ?? 'server') }));
   }
   return findings;
 }
@@ -233,7 +233,7 @@ const purposeNames: Readonly<Record<string, string>> = {
 };
 
 /** The names of a server's certificate. @param hosts those by which it is connected to; none: any name will do */
-export function judgeNames(leaf: Examined, subject: Subject, hosts: readonly string[]): Finding[] {
+export function judgeNames(leaf: Examined, subject: Subject, hosts: readonly string[], reissue: Reissue): Finding[] {
   const { san } = leaf.fields;
   const commonName = commonNameOf(leaf.fields.subject);
   const what = leafOf(subject);
@@ -247,7 +247,7 @@ export function judgeNames(leaf: Examined, subject: Subject, hosts: readonly str
       shown === ''
         ? 'it was made without -addext or an extension file, as by many an older recipe'
         : 'it was made for another purpose than to be a server';
-    return [finding('no-san', subject, text, { cause, fix: issueCommand('server', hosts) })];
+    return [finding('no-san', subject, text, { cause, fix: reissue('server') })];
   }
   return hosts.length === 0
     ? [finding('names-ok', subject, `${what} is for ${shown}`)]
@@ -265,6 +265,6 @@ export function judgeNames(leaf: Examined, subject: Subject, hosts: readonly str
           : commonName === host
             ? 'the name is its common name only, which does not count'
             : undefined;
-        return finding('name-mismatch', subject, match.text, { cause, fix: issueCommand('server', hosts) });
+        return finding('name-mismatch', subject, match.text, { cause, fix: reissue('server') });
       });
 }

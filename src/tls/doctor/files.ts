@@ -22,7 +22,7 @@ import {
 import { judgeAuthority, judgeChain } from './chain.js';
 import { type GivenFile, holdsKey, readForm } from './file.js';
 import { type Finding, finding, hasError, type Subject } from './finding.js';
-import { issueCommand, shellWord } from './remedies.js';
+import { type Reissue, reissueFor, shellWord } from './remedies.js';
 
 export interface FilesToExamine {
   readonly ca?: GivenFile | undefined;
@@ -57,11 +57,15 @@ export async function examineFiles(files: FilesToExamine): Promise<FilesVerdict>
   const chain = leafFirst(given, key, add);
   const [leaf] = chain;
   if (leaf !== undefined) {
-    add(judgeLeaf(leaf, 'cert', files.role ?? roleFrom(files.hosts) ?? roleOf(leaf), files.role, files.hosts ?? []));
-    const hosts = files.hosts ?? [];
-    const reissue = issueCommand(files.role ?? roleOf(leaf) ?? 'server', hosts);
+    const { hosts = [] } = files;
+    const reissue = reissueFor(hosts, files.ca?.path);
+    add(judgeLeaf(leaf, 'cert', files.role ?? roleFrom(files.hosts) ?? roleOf(leaf), files.role, hosts, reissue));
     if (authorities.length > 0) {
-      const context = { subject: 'cert', path: files.cert!.path, reissue } as const;
+      const context = {
+        subject: 'cert',
+        path: files.cert!.path,
+        reissue: reissue(files.role ?? roleOf(leaf) ?? 'server'),
+      } as const;
       const { findings: found } = judgeChain(
         chain,
         authorities,
@@ -120,8 +124,9 @@ export function judgeLeaf(
   role: Role,
   demanded: Role,
   hosts: readonly string[],
+  reissue: Reissue,
 ): Finding[] {
-  const fix = issueCommand(role ?? 'server', hosts);
+  const fix = reissue(role ?? 'server');
   const issuer = leaf.fields.issuer.text || 'an empty name';
   const findings = [finding('certificate', subject, `${nameOf(leaf)}, issued by ${issuer}`)];
   if (leaf.fields.basicConstraints?.ca === true) {
@@ -131,17 +136,18 @@ export function judgeLeaf(
   findings.push(...judgeDates(leaf, subject, leafOf(subject), fix));
   findings.push(...judgeStrength(leaf, subject, leafOf(subject), false, fix));
   const wanted = demanded ?? (hosts.length > 0 ? 'server' : undefined);
-  findings.push(...judgePurpose(leaf, subject, wanted, hosts));
+  findings.push(...judgePurpose(leaf, subject, wanted, reissue));
   if (role !== 'client') {
-    // Who may be a client too need not be a server.
-    const names = judgeNames(leaf, subject, hosts);
     findings.push(
-      ...(role === undefined
-        ? names.map((one) => (one.severity === 'error' ? { ...one, severity: 'warning' as const } : one))
-        : names),
+      ...judgeNames(leaf, subject, hosts, reissue).map((found) => (role === undefined ? asNote(found) : found)),
     );
   }
   return findings;
+}
+
+/** Whoever may be a client as well need not have what a server needs. */
+function asNote(found: Finding): Finding {
+  return found.severity === 'error' ? finding(found.id, found.subject, found.text, { severity: 'note' }) : found;
 }
 
 function readCertificates(

@@ -48,7 +48,7 @@ export const findingSeverities = {
   'purpose-ok': 'ok',
   'purpose-any': 'note',
   'purpose-wrong': 'error',
-  'key-usage-wrong': 'error',
+  'key-usage-wrong': 'warning',
   'names-ok': 'ok',
   'no-san': 'error',
   'name-mismatch': 'error',

@@ -9,7 +9,7 @@ import type { Observation } from '../observation.js';
 import { purposeOids } from '../oids.js';
 import { type Examined, nameOf } from './certificate.js';
 import { type Finding, type FindingId, finding } from './finding.js';
-import { issueCommand } from './remedies.js';
+import { reissueFor } from './remedies.js';
 
 /** An attempt to open a WebSocket with our certificate. */
 export interface Opening {
@@ -125,7 +125,7 @@ function judgeIdentity(error: PeerIdentityError, context: OpeningContext): Findi
 function refused(how: string, context: OpeningContext): Finding {
   return finding('our-certificate-refused', 'server', how, {
     cause: likelyCause(context),
-    fix: issueCommand('client', []),
+    fix: reissueFor([])('client'),
   });
 }
 
@@ -143,7 +143,7 @@ function likelyCause({ own, isImpostor, authorities }: OpeningContext): string {
   const isNamed = own.some(({ fields }) => authorities.includes(fields.issuer.text));
   if (authorities.length > 0 && !isNamed) {
     const accepted = authorities.slice(0, 3).join(' or ');
-    return `the server accepts certificates of ${accepted}; ours, ${nameOf(leaf)}, is from ${issuer.text}`;
+    return `the server accepts certificates of ${accepted}; ours, ${nameOf(leaf)}, is from ${issuer.text}: another CA, or an intermediate that --cert lacks`;
   }
   if (isImpostor) {
     return `ours is from a CA that is called ${issuer.text}, as the trusted one is, and has another key: probably the CA was made anew`;

@@ -6,10 +6,21 @@ export function shellWord(text: string): string {
 }
 
 /** Returns the command that issues a certificate for one end. */
-export function issueCommand(role: 'server' | 'client', hosts: readonly string[]): string {
+export type Reissue = (role: 'server' | 'client') => string;
+
+/**
+ * Returns what returns that command.
+ *
+ * @param hosts the names of the server; default `localhost`
+ * @param ca the file of the CA; its key is taken to be beside it
+ */
+export function reissueFor(hosts: readonly string[], ca: string = 'ca.pem'): Reissue {
   const names = hosts.length > 0 ? hosts : ['localhost'];
-  const words = role === 'client' ? [] : names.map((host) => `--host ${shellWord(host)}`);
-  return ['mtls-ws pki issue', `--${role}`, ...words].join(' ');
+  const authority = `--ca ${shellWord(ca)} --ca-key ${beside(ca, '.key')}`;
+  return (role) => {
+    const flags = role === 'client' ? [] : names.map((host) => ` --host ${shellWord(host)}`);
+    return `mtls-ws pki issue new-${role} --kind ${role} ${authority}${flags.join('')}`;
+  };
 }
 
 /** Returns the name of a file for what a file is turned into. */

@@ -11,7 +11,7 @@ import { judgeChain } from './chain.js';
 import { judgeLeaf, judgeVerdict } from './files.js';
 import { type Finding, type FindingId, finding, hasError } from './finding.js';
 import { judgeOpening, judgeWithoutCertificate, type Opening, statusOf } from './opening.js';
-import { issueCommand, shellWord } from './remedies.js';
+import { reissueFor, shellWord } from './remedies.js';
 import { readServerFlight, type ServerFlight } from './server-flight.js';
 
 export interface ServerToExamine {
@@ -74,10 +74,16 @@ export async function examineServer(server: ServerToExamine): Promise<Finding[]>
   } else {
     const authorities = flight.certificateRequest?.authorities.map(({ text }) => text) ?? [];
     const plain = opening.isSilent ? await askPlainly(server) : undefined;
-    findings.push(...judgeOpening(opening, { own, isImpostor, authorities, timeout, plain, plainCommand }));
+    const outcome = judgeOpening(opening, { own, isImpostor, authorities, timeout, plain, plainCommand });
+    // Its cause says it then.
+    const isRefused = outcome.some(({ id }) => id === 'our-certificate-refused');
+    return [
+      ...findings.filter(({ id }) => !(isRefused && id === 'issuer-not-accepted')),
+      ...outcome,
+      ...judgeClock([stranger.received, opening.received]),
+    ];
   }
-  findings.push(...judgeClock([stranger.received, opening?.received]));
-  return findings;
+  return [...findings, ...judgeClock([stranger.received])];
 }
 
 /** Returns the status of the answer to a plain request; 0 when there was none. */
@@ -204,10 +210,10 @@ function judgeServerChain(flight: ServerFlight, server: ServerToExamine): Findin
   const [leaf] = chain;
   if (leaf === undefined)
     return [finding('certificate-missing', 'server', 'it presented no certificate that can be read')];
-  const findings = judgeLeaf(leaf, 'server', 'server', 'server', [server.name]);
+  const reissue = reissueFor([server.name]);
+  const findings = judgeLeaf(leaf, 'server', 'server', 'server', [server.name], reissue);
   if (server.anchors !== undefined && server.anchors.length > 0) {
-    const reissue = issueCommand('server', [server.name]);
-    findings.push(...judgeChain(chain, server.anchors, { subject: 'server', reissue }).findings);
+    findings.push(...judgeChain(chain, server.anchors, { subject: 'server', reissue: reissue('server') }).findings);
   }
   return findings;
 }
@@ -230,7 +236,7 @@ function judgeRequest({ certificateRequest, isComplete }: ServerFlight, own: rea
     const text = `our certificate, ${nameOf(leaf)}, is from ${leaf.fields.issuer.text}, which is not among the CAs that the server names`;
     const cause =
       'the server trusts another CA for clients than the one that issued ours, or ours comes from an intermediate that --cert lacks';
-    findings.push(finding('issuer-not-accepted', 'server', text, { cause, fix: issueCommand('client', []) }));
+    findings.push(finding('issuer-not-accepted', 'server', text, { cause, fix: reissueFor([])('client') }));
   }
   return findings;
 }
