@@ -99,7 +99,8 @@ function passphraseOf(settings: Settings): string | undefined {
   return file === undefined ? undefined : readGivenCredentials({ 'passphrase-file': file }).passphrase;
 }
 
-async function examineLive(url: string, settings: Settings, files: FilesVerdict): Promise<Finding[]> {
+/** Examines the server at a URL as a client with these files. */
+export async function examineLive(url: string, settings: Settings, files: FilesVerdict): Promise<Finding[]> {
   const request = createRequest({ url, protocols: settings.protocol });
   const { hostname, host: authority, port, pathname, search } = new URL(url);
   const canonical = canonicalHost(hostname);
@@ -150,9 +151,11 @@ async function open(url: string, settings: Settings, credentials: Credentials, t
   const offered = settings.protocol ?? [];
   const received: Buffer[] = [];
   let isSent = false;
-  const seen = (error: unknown, subprotocol: string): Opening => ({
+  const seen = (error: unknown, opened: Partial<Opening> = {}): Opening => ({
     error,
-    subprotocol,
+    subprotocol: '',
+    closing: undefined,
+    ...opened,
     offered,
     received: Buffer.concat(received),
     isSilent: error instanceof HandshakeError && error.code === 'deadline' && isSent && received.length === 0,
@@ -162,6 +165,7 @@ async function open(url: string, settings: Settings, credentials: Credentials, t
       ...credentials,
       protocols: offered,
       handshakeTimeout: timeout,
+      closeDeadline: Math.min(timeout, 1_000),
       ...(settings.servername !== undefined && { servername: settings.servername }),
       trace: (_id, direction, bytes) => {
         if (direction === 'out') isSent = true;
@@ -169,8 +173,9 @@ async function open(url: string, settings: Settings, credentials: Credentials, t
       },
     });
     await connection.close(1000).catch(() => {});
-    return seen(undefined, connection.protocol);
+    const { code, reason } = await connection.closed;
+    return seen(undefined, { subprotocol: connection.protocol, closing: { code, reason } });
   } catch (error) {
-    return seen(error, '');
+    return seen(error);
   }
 }

@@ -92,6 +92,8 @@ export const findingSeverities = {
   'refuses-without-certificate': 'ok',
   // The opening handshake
   'websocket-ok': 'ok',
+  'close-unanswered': 'warning',
+  'closed-at-once': 'warning',
   'our-certificate-refused': 'error',
   'never-answers': 'error',
   'closed-without-answer': 'error',

@@ -19,6 +19,8 @@ export interface Opening {
   readonly subprotocol: string;
   /** Those that were offered. */
   readonly offered: readonly string[];
+  /** The close code and reason that came to our close with 1000: 1006 for none; `undefined` when it was not open. */
+  readonly closing: { readonly code: number; readonly reason: string } | undefined;
   /** What the server sent after the TLS handshake. */
   readonly received: Buffer;
   /** Whether the TLS handshake was complete and the request sent, and the server then said nothing until the timeout. */
@@ -88,12 +90,27 @@ export function judgeOpening(opening: Opening, context: OpeningContext): Finding
         finding('subprotocol-none', 'server', text, { cause: 'it does not know them, or not at this path' }),
       );
     }
+    if (opening.closing !== undefined) findings.push(...judgeClosing(opening.closing));
     return findings;
   }
   if (opening.isSilent) return [judgeSilence(context)];
   if (error instanceof PeerIdentityError) return [judgeIdentity(error, context)];
   if (error instanceof HandshakeError) return [judgeAnswer(error, opening, context)];
   return [finding('tls-failed', 'server', reasonOf(error))];
+}
+
+/** RFC 6455 §5.5.1: an end that receives a close frame answers it, and echoes its code. */
+function judgeClosing({ code, reason }: { readonly code: number; readonly reason: string }): Finding[] {
+  if (code === 1000 || code === 1001) return [];
+  if (code === 1006) {
+    const text = 'it did not answer our close frame: each closing lasts until a deadline';
+    return [
+      finding('close-unanswered', 'server', text, { cause: 'its WebSocket library does not, or the handler hangs' }),
+    ];
+  }
+  const said = reason === '' ? '' : `: ${escapeText(reason)}`;
+  const cause = 'the program behind the WebSocket does not want this client, or has failed';
+  return [finding('closed-at-once', 'server', `it closed the WebSocket at once, with code ${code}${said}`, { cause })];
 }
 
 function reasonOf(error: unknown): string {
