@@ -36,6 +36,15 @@ export function nameOf({ fields }: Examined): string {
   return fields.subject.text || 'an empty subject';
 }
 
+/** Whether a private key is that of a certificate; one whose key cannot be read has none. */
+export function isKeyOf(key: KeyObject, { x509 }: Examined): boolean {
+  try {
+    return x509.checkPrivateKey(key);
+  } catch {
+    return false;
+  }
+}
+
 /** Whether a certificate may issue others; version 1 cannot say so, and is taken for it when it issued itself. */
 export function isAuthority({ fields }: Examined): boolean {
   return fields.basicConstraints?.ca === true || (fields.version === 1 && fields.subject.text === fields.issuer.text);

@@ -10,6 +10,7 @@ import {
   type Examined,
   examined,
   isAuthority,
+  isKeyOf,
   judgeDates,
   judgeNames,
   judgePurpose,
@@ -257,7 +258,7 @@ function leafFirst(
   key: KeyObject | undefined,
   add: (findings: readonly Finding[]) => void,
 ): readonly Examined[] {
-  const belongs = (one: Examined): boolean => key !== undefined && one.x509.checkPrivateKey(key);
+  const belongs = (one: Examined): boolean => key !== undefined && isKeyOf(key, one);
   const byKey = given.findIndex(belongs);
   const index = byKey >= 0 ? byKey : given.findIndex((one) => !isAuthority(one));
   if (index <= 0) return given;
@@ -279,8 +280,8 @@ function judgeKey(
   files: FilesToExamine,
 ): Finding[] {
   const [leaf] = chain as [Examined, ...Examined[]];
-  if (leaf.x509.checkPrivateKey(key)) return [finding('key-matches', 'key', 'it is the key of the certificate')];
-  const owner = [...anchors].find(({ x509 }) => x509.checkPrivateKey(key));
+  if (isKeyOf(key, leaf)) return [finding('key-matches', 'key', 'it is the key of the certificate')];
+  const owner = anchors.find((anchor) => isKeyOf(key, anchor));
   const text = `it is not the key of the certificate ${nameOf(leaf)}`;
   const cause =
     owner === undefined

@@ -4,6 +4,7 @@ import { examineFiles, type FilesToExamine } from '../../../src/tls/doctor/index
 import { basicConstraints, commonNameOnly, forge, keyUsage, weakKeys } from '../../../src/tls/pki/forgery/index.js';
 import { createAuthority } from '../../../src/tls/pki/index.js';
 import { type IssuedCertificate, kit, presenting } from '../../support/kit.js';
+import { random } from '../../support/random.js';
 import { suite } from '../../support/suite.js';
 import { day, ecKeys, file, filesOf, findingOf, fromNow, minute, server, troublesOf } from './cases.js';
 
@@ -216,6 +217,34 @@ one('escapes what a certificate says', async () => {
     const { findings } = await examineFiles(filesOf(issued));
     for (const { text, cause = '', fix = '' } of findings)
       assert.not.match(text + cause + fix, /[\0-\x1f\x7f-\x9f\u202e]/);
+  }
+});
+
+one('is told of, whatever is spoilt in it', async () => {
+  const { servers, clients, ca } = kit();
+  const { seed, below } = random();
+  const spoilt = (der: Buffer, label: string): string => {
+    const bytes = Buffer.from(der);
+    for (let count = 1 + below(3); count > 0; count--) bytes[below(bytes.length)] = below(256);
+    return `-----BEGIN ${label}-----\n${bytes.toString('base64')}\n-----END ${label}-----\n`;
+  };
+  for (let round = 0; round < 300; round++) {
+    const key = createPrivateKey(servers.good.key).export({ type: 'pkcs8', format: 'der' });
+    const files = filesOf(servers.good, {
+      ca: file('ca.pem', below(2) === 0 ? ca.cert : spoilt(ca.der, 'CERTIFICATE')),
+      cert: file(
+        'cert.pem',
+        spoilt(round % 2 === 0 ? servers.rsa.der : clients.throughIntermediate.der, 'CERTIFICATE'),
+      ),
+      key: file('cert.key', below(2) === 0 ? servers.good.key : spoilt(key, 'PRIVATE KEY')),
+      hosts: ['localhost'],
+    });
+    try {
+      const { findings } = await examineFiles(files);
+      assert.ok(findings.some(({ severity }) => severity === 'error'));
+    } catch (error) {
+      throw new Error(`round ${round} with SEED=${seed}`, { cause: error });
+    }
   }
 });
 
