@@ -57,26 +57,19 @@ export async function examineFiles(files: FilesToExamine): Promise<FilesVerdict>
   const given = files.cert === undefined ? [] : readCertificates(files.cert, 'cert', add);
   const chain = leafFirst(given, key, add);
   const [leaf] = chain;
-  if (leaf !== undefined) {
-    const { hosts = [] } = files;
-    const reissue = reissueFor(hosts, files.ca?.path);
-    add(judgeLeaf(leaf, 'cert', files.role ?? roleFrom(files.hosts) ?? roleOf(leaf), files.role, hosts, reissue));
-    if (authorities.length > 0) {
-      const context = {
-        subject: 'cert',
-        path: files.cert!.path,
-        reissue: reissue(files.role ?? roleOf(leaf) ?? 'server'),
-      } as const;
-      const { findings: found } = judgeChain(
-        chain,
-        authorities,
-        files.isOneAuthority ? context : { ...context, severity: 'note' },
-      );
-      add(found);
-    }
-    if (key !== undefined) add(judgeKey(key, chain, anchors, files));
+  if (leaf === undefined) return { findings, anchors: authorities, chain };
+  const { hosts = [] } = files;
+  const demanded = files.role ?? (hosts.length > 0 ? 'server' : undefined);
+  const role = demanded ?? roleOf(leaf);
+  const reissue = reissueFor(hosts, files.ca?.path);
+  add(judgeLeaf(leaf, 'cert', { role, demanded, hosts, reissue }));
+  if (authorities.length > 0) {
+    const severity = files.isOneAuthority ? 'error' : 'note';
+    const context = { subject: 'cert', path: files.cert!.path, severity, reissue: reissue(role ?? 'server') } as const;
+    add(judgeChain(chain, authorities, context).findings);
   }
-  if (leaf !== undefined && !hasError(findings)) add(await judgeInUse(files, files.role ?? roleOf(leaf)));
+  if (key !== undefined) add(judgeKey(key, leaf, anchors, files));
+  if (!hasError(findings)) add(await judgeInUse(files, role));
   return { findings, anchors: authorities, chain };
 }
 
@@ -114,19 +107,18 @@ export function judgeVerdict(result: string, subject: Subject): Finding {
   });
 }
 
-function roleFrom(hosts: readonly string[] | undefined): Role {
-  return hosts !== undefined && hosts.length > 0 ? 'server' : undefined;
+export interface LeafContext {
+  /** The end that presents it; `undefined` when it may be either. */
+  readonly role: Role;
+  /** The same, where somebody has said it: then its purpose must be that. */
+  readonly demanded: Role;
+  readonly hosts: readonly string[];
+  readonly reissue: Reissue;
 }
 
 /** Everything about a leaf that can be told from it alone. */
-export function judgeLeaf(
-  leaf: Examined,
-  subject: 'cert' | 'server',
-  role: Role,
-  demanded: Role,
-  hosts: readonly string[],
-  reissue: Reissue,
-): Finding[] {
+export function judgeLeaf(leaf: Examined, subject: 'cert' | 'server', context: LeafContext): Finding[] {
+  const { role, demanded, hosts, reissue } = context;
   const fix = reissue(role ?? 'server');
   const issuer = leaf.fields.issuer.text || 'an empty name';
   const findings = [finding('certificate', subject, `${nameOf(leaf)}, issued by ${issuer}`)];
@@ -136,14 +128,10 @@ export function judgeLeaf(
   }
   findings.push(...judgeDates(leaf, subject, leafOf(subject), fix));
   findings.push(...judgeStrength(leaf, subject, leafOf(subject), false, fix));
-  const wanted = demanded ?? (hosts.length > 0 ? 'server' : undefined);
-  findings.push(...judgePurpose(leaf, subject, wanted, reissue));
-  if (role !== 'client') {
-    findings.push(
-      ...judgeNames(leaf, subject, hosts, reissue).map((found) => (role === undefined ? asNote(found) : found)),
-    );
-  }
-  return findings;
+  findings.push(...judgePurpose(leaf, subject, demanded, reissue));
+  if (role === 'client') return findings;
+  const names = judgeNames(leaf, subject, hosts, reissue);
+  return [...findings, ...(role === undefined ? names.map(asNote) : names)];
 }
 
 /** Whoever may be a client as well need not have what a server needs. */
@@ -273,13 +261,7 @@ function leafFirst(
   return [leaf, ...given.filter((one) => one !== leaf)];
 }
 
-function judgeKey(
-  key: KeyObject,
-  chain: readonly Examined[],
-  anchors: readonly Examined[],
-  files: FilesToExamine,
-): Finding[] {
-  const [leaf] = chain as [Examined, ...Examined[]];
+function judgeKey(key: KeyObject, leaf: Examined, anchors: readonly Examined[], files: FilesToExamine): Finding[] {
   if (isKeyOf(key, leaf)) return [finding('key-matches', 'key', 'it is the key of the certificate')];
   const owner = anchors.find((anchor) => isKeyOf(key, anchor));
   const text = `it is not the key of the certificate ${nameOf(leaf)}`;

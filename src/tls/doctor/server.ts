@@ -211,7 +211,12 @@ function judgeServerChain(flight: ServerFlight, server: ServerToExamine): Findin
   if (leaf === undefined)
     return [finding('certificate-missing', 'server', 'it presented no certificate that can be read')];
   const reissue = reissueFor([server.name]);
-  const findings = judgeLeaf(leaf, 'server', 'server', 'server', [server.name], reissue);
+  const findings = judgeLeaf(leaf, 'server', {
+    role: 'server',
+    demanded: 'server',
+    hosts: [server.name],
+    reissue,
+  });
   if (server.anchors !== undefined && server.anchors.length > 0) {
     findings.push(...judgeChain(chain, server.anchors, { subject: 'server', reissue: reissue('server') }).findings);
   }
