@@ -78,6 +78,30 @@ for (const [name, options] of Object.entries({ 'TLS 1.3': {}, 'TLS 1.2': { maxVe
   });
 }
 
+/** The same messages in records of at most `size` octets of content; those of the handshake are in the clear. */
+function inSmallRecords(recorded: Buffer, size: number): Buffer {
+  const records: Buffer[] = [];
+  for (let at = 0; at < recorded.length; at += 5 + recorded.readUInt16BE(at + 3)) {
+    const content = recorded.subarray(at + 5, at + 5 + recorded.readUInt16BE(at + 3));
+    for (let from = 0; from < content.length; from += size) {
+      const part = content.subarray(from, from + size);
+      const header = Buffer.from(recorded.subarray(at, at + 5));
+      header.writeUInt16BE(part.length, 3);
+      records.push(header, part);
+    }
+  }
+  return Buffer.concat(records);
+}
+
+flight('is the same however it is cut into records (RFC 5246 §6.2.1)', async () => {
+  const { recorded } = await record({ maxVersion: 'TLSv1.2', requestCert: true });
+  const whole = readServerFlight(recorded, undefined);
+  assert.ok(whole.isComplete);
+  for (const size of [1, 2, 3, 100, 1_000]) {
+    assert.equal(readServerFlight(inSmallRecords(recorded, size), undefined), whole);
+  }
+});
+
 flight('is not read with the secret of another handshake', async () => {
   const { recorded } = await record({ requestCert: true });
   const { handshakeSecret } = await record({ requestCert: true });
