@@ -69,7 +69,7 @@ async function run(settings: Settings, url: string): Promise<ExitCode> {
   const report = { url, files, findings, isStrict: settings.strict === true };
   const { stdout } = process;
   if (settings.json === true) stdout.write(jsonReport(report));
-  else stdout.write(doctorPage(report, paintFor(stdout, process.env), Math.min(stdout.columns ?? columns, columns)));
+  else stdout.write(doctorPage(report, paintFor(stdout, process.env), Math.max(40, Math.min(stdout.columns || columns, columns))));
   return exitCodeOf(report);
 }
 
