@@ -36,6 +36,7 @@ export type { DeflatePolicy, Fields, HeaderInput } from './handshake/index.js';
 export type {
   CertificateSummary,
   CredentialInput,
+  CrlInput,
   DistinguishedName,
   PeerIdentity,
   PemInput,

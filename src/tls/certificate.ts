@@ -31,6 +31,10 @@ export interface Certificate {
   readonly signatureAlgorithm: string;
   readonly issuer: DistinguishedName;
   readonly subject: DistinguishedName;
+  /** DER of the issuer's Name, a view of the certificate. */
+  readonly issuerDer: Buffer;
+  /** DER of the subject's Name, a view of the certificate. */
+  readonly subjectDer: Buffer;
   /** The first second of validity. */
   readonly validFrom: Date;
   /** The last second of validity. */
@@ -80,12 +84,16 @@ export function parseCertificate(der: Buffer): Certificate {
   // RFC 5280 §4.1.1.2: both MUST be the same algorithm identifier.
   if (!innerAlgorithm.equals(outerAlgorithm)) throw new DerError('two signature algorithms', algorithmAt);
   const signatureAlgorithm = new DerReader(innerAlgorithm).enter(tags.sequence).objectIdentifier();
+  const issuerAt = fields.offset;
   const issuer = readName(fields);
+  const issuerDer = der.subarray(issuerAt, fields.offset);
   const validity = fields.enter(tags.sequence);
   const validFrom = validity.time();
   const validTo = validity.time();
   validity.finish();
+  const subjectAt = fields.offset;
   const subject = readName(fields);
+  const subjectDer = der.subarray(subjectAt, fields.offset);
   const publicKeyInfo = readPublicKeyInfo(fields);
   // RFC 5280 §4.1.2.8: unique identifiers are not used; versions 2 and 3 may have them.
   for (const tag of [0x81, 0x82]) if (version > 1 && fields.nextTag === tag) fields.content(tag);
@@ -97,6 +105,8 @@ export function parseCertificate(der: Buffer): Certificate {
     signatureAlgorithm,
     issuer,
     subject,
+    issuerDer,
+    subjectDer,
     validFrom,
     validTo,
     publicKeyInfo,
@@ -129,7 +139,8 @@ function readVersion(fields: DerReader): 1 | 2 | 3 {
   return (version + 1) as 1 | 2 | 3;
 }
 
-function serialText(octets: Buffer): string {
+/** Returns the text of a serial number from the octets of its INTEGER. */
+export function serialText(octets: Buffer): string {
   if (octets[0]! >= 0x80) {
     const width = BigInt(octets.length * 8);
     const magnitude = ((1n << width) - BigInt(`0x${octets.toString('hex')}`)).toString(16).toUpperCase();
@@ -215,7 +226,8 @@ function readPurposes(value: DerReader): readonly string[] {
   return Object.freeze(purposes);
 }
 
-function readAuthorityKeyId(value: DerReader): string | undefined {
+/** Returns the key identifier in an authority key identifier extension, in lower-case hex. */
+export function readAuthorityKeyId(value: DerReader): string | undefined {
   const sequence = value.enter(tags.sequence);
   return sequence.nextTag === 0x80 ? sequence.content(0x80).toString('hex') : undefined;
 }

@@ -2,17 +2,23 @@
  * Credentials: whom to trust, and what to show. All of it is read and checked before anything listens or connects,
  * because `node:tls` accepts in silence what cannot work, or works without protection (M5, M6).
  */
+import { Buffer } from 'node:buffer';
 import { createHash, createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
 import * as tls from 'node:tls';
 import { UsageError } from '../errors.js';
 import { escapeText } from '../text.js';
 import { parseCertificate } from './certificate.js';
+import { CrlFault, parseCrl, type RevocationList, verifyCrl } from './crl.js';
 import { clientSecureOptions, type TlsVersion, tlsOptions, tlsVersions } from './defaults.js';
 import { identityFromChain, type PeerIdentity } from './identity.js';
-import { type PemBlock, PemFault, readPemCertificates, readPemPrivateKey } from './pem.js';
+import { type PemBlock, PemFault, readPemCertificates, readPemCrls, readPemPrivateKey, writePem } from './pem.js';
+import { Revocation } from './revocation.js';
 
 /** PEM as text or bytes. A path is not PEM: read the file first. */
 export type PemInput = string | Uint8Array;
+
+/** Certificate revocation lists: PEM as text or bytes, of one list or several; or the bytes of one list in DER. */
+export type CrlInput = string | Uint8Array;
 
 /** What both ends need for mutual TLS; the names are those of `node:tls`. */
 export interface CredentialInput {
@@ -26,6 +32,16 @@ export interface CredentialInput {
   passphrase?: string;
   /** The lowest TLS version. Default `TLSv1.3`. */
   minVersion?: TlsVersion;
+  /**
+   * The revocation lists (RFC 5280 §5) by which the other end's certificates are refused: for each CA of its chain, the
+   * current one. A certificate whose CA has none is refused, too. Default: none, and nothing is known to be revoked.
+   */
+  crl?: CrlInput | readonly CrlInput[];
+  /**
+   * Goes on by a list that has expired: what was revoked since then is let in. Then this library's own check is the only
+   * one, without that of OpenSSL. Default `false`: once a list has expired, every certificate of its CA is refused.
+   */
+  insecureAcceptExpiredCrl?: boolean;
 }
 
 export const credentialInputNames: Readonly<Record<keyof CredentialInput, true>> = {
@@ -34,6 +50,8 @@ export const credentialInputNames: Readonly<Record<keyof CredentialInput, true>>
   key: true,
   passphrase: true,
   minVersion: true,
+  crl: true,
+  insecureAcceptExpiredCrl: true,
 };
 
 /** What is wrong with credentials: the code of the `UsageError`, beside those of `pemFaults`. */
@@ -46,6 +64,11 @@ export const credentialFaults = {
   'key-of-another-certificate': 'the key is not that of the certificate',
   'wrong-passphrase': 'the passphrase does not unlock the private key',
   'min-version-unknown': 'must be TLSv1.3 or TLSv1.2',
+  'crl-missing': 'it is an empty list: leave it out if nothing is to be checked',
+  'crl-not-pem': 'it must be PEM, as text or bytes, or bytes in DER',
+  'crl-malformed': 'cannot be read as a revocation list',
+  'crl-bad-signature': 'is not signed by the key of the CA of that name in ca, or that CA may not sign lists',
+  'crl-of-another-ca': 'no list is of a CA in ca, and so no certificate could be accepted',
   'not-usable': 'OpenSSL does not accept it',
 } as const;
 
@@ -60,13 +83,15 @@ export interface Credentials {
   readonly key: string;
   readonly passphrase: string | undefined;
   readonly minVersion: TlsVersion;
+  /** What refuses certificates that were revoked; `undefined` without `crl`. */
+  readonly revocation: Revocation | undefined;
   /** What `cert` says of this end. */
   readonly identity: PeerIdentity;
   /** What a client connects with: made once, and not for each connection. */
   readonly clientContext: tls.SecureContext;
 }
 
-type Option = 'ca' | 'cert' | 'key' | 'passphrase' | 'minVersion';
+type Option = keyof CredentialInput;
 
 function fault(option: Option, code: string, words: string, cause?: unknown): UsageError {
   return new UsageError(code, `${option}: ${words}`, { option }, cause === undefined ? undefined : { cause });
@@ -94,12 +119,7 @@ function present(option: 'cert' | 'key', value: unknown): PemInput {
 }
 
 function toPem(blocks: readonly PemBlock[]): string {
-  return blocks
-    .map(
-      ({ der }) =>
-        `-----BEGIN CERTIFICATE-----\n${der.toString('base64').replace(/.{1,64}/g, '$&\n')}-----END CERTIFICATE-----\n`,
-    )
-    .join('');
+  return blocks.map(({ der }) => writePem('CERTIFICATE', der)).join('');
 }
 
 /** Reads the trust anchors: at least one, and CA certificates all of them. */
@@ -141,6 +161,59 @@ function parse(option: 'ca' | 'cert', der: Buffer, which: string): ReturnType<ty
   }
 }
 
+/** Reads the revocation lists, of which those of trust anchors must bear their signature. */
+function readRevocation(
+  { crl: input, insecureAcceptExpiredCrl }: CredentialInput,
+  anchors: readonly X509Certificate[],
+): Revocation | undefined {
+  if (insecureAcceptExpiredCrl !== undefined && typeof insecureAcceptExpiredCrl !== 'boolean') {
+    throw fault('insecureAcceptExpiredCrl', 'option-not-a-boolean', 'must be true or false');
+  }
+  if (input === undefined) return undefined;
+  const ders = (Array.isArray(input) ? (input as readonly unknown[]) : [input]).flatMap(readCrls);
+  if (ders.length === 0) throw fault('crl', 'crl-missing', credentialFaults['crl-missing']);
+  const lists = ders.map((der, index) =>
+    parseList(der, ders.length === 1 ? 'the list' : `list ${index + 1} of ${ders.length}`),
+  );
+  let ofAnchors = 0;
+  for (const list of lists) {
+    const issuers = anchors.filter(({ raw }) => parseCertificate(raw).subjectDer.equals(list.issuerDer));
+    // The list of an intermediate is verified as soon as that is known: when it is presented.
+    if (issuers.length === 0) continue;
+    ofAnchors++;
+    if (!issuers.some((issuer) => verifyCrl(list, issuer))) {
+      throw fault(
+        'crl',
+        'crl-bad-signature',
+        `the list of ${list.issuer.text} ${credentialFaults['crl-bad-signature']}`,
+      );
+    }
+  }
+  if (ofAnchors === 0) {
+    const given = lists.map(({ issuer }) => issuer.text).join(' and ');
+    throw fault('crl', 'crl-of-another-ca', `${credentialFaults['crl-of-another-ca']} (given: ${given})`);
+  }
+  return new Revocation({ lists, anchors, acceptExpired: insecureAcceptExpiredCrl ?? false });
+}
+
+/** Returns the DER of each list in one entry of the option. */
+function readCrls(entry: unknown): Buffer[] {
+  if (!isPem(entry)) throw fault('crl', 'crl-not-pem', credentialFaults['crl-not-pem']);
+  // A SEQUENCE of more than 127 octets: DER. What was given may be changed by its owner, and so it is copied.
+  if (typeof entry !== 'string' && entry[0] === 0x30 && entry[1]! >= 0x80) return [Buffer.from(entry)];
+  return reading('crl', () => readPemCrls(entry)).map(({ der }) => der);
+}
+
+function parseList(der: Buffer, which: string): RevocationList {
+  try {
+    return parseCrl(der);
+  } catch (error) {
+    if (error instanceof CrlFault) throw fault('crl', `crl-${error.code}`, `${which} ${error.message}`, error);
+    const detail = escapeText(error instanceof Error ? error.message : String(error));
+    throw fault('crl', 'crl-malformed', `${which} ${credentialFaults['crl-malformed']} (${detail})`, error);
+  }
+}
+
 function readKey(input: PemInput, passphrase: string | undefined): { pem: string; key: KeyObject } {
   const block = reading('key', () => readPemPrivateKey(input, { allowEncrypted: passphrase !== undefined }));
   const pem = typeof input === 'string' ? input : Buffer.from(input).toString('utf8');
@@ -156,11 +229,16 @@ function readKey(input: PemInput, passphrase: string | undefined): { pem: string
 let last: { digest: string; credentials: Credentials } | undefined;
 
 /** Returns a digest of everything that credentials depend on; `undefined` where it is not all text or bytes. */
-function digestOf({ ca, cert, key, passphrase, minVersion }: CredentialInput): string | undefined {
-  const parts: unknown[] = [cert, key, ...(Array.isArray(ca) ? ca : [ca])];
+function digestOf(input: CredentialInput): string | undefined {
+  const { ca, cert, key, passphrase, minVersion, crl = [], insecureAcceptExpiredCrl } = input;
+  const authorities: unknown[] = Array.isArray(ca) ? ca : [ca];
+  const lists: unknown[] = Array.isArray(crl) ? crl : [crl];
+  const parts: unknown[] = [cert, key, ...authorities, ...lists];
   if (!parts.every(isPem)) return undefined;
   if (![passphrase, minVersion].every((value) => value === undefined || typeof value === 'string')) return undefined;
-  const hash = createHash('sha256').update(JSON.stringify([minVersion, passphrase, parts.map(({ length }) => length)]));
+  if (insecureAcceptExpiredCrl !== undefined && typeof insecureAcceptExpiredCrl !== 'boolean') return undefined;
+  const shape = [minVersion, passphrase, authorities.length, input.crl === undefined, insecureAcceptExpiredCrl];
+  const hash = createHash('sha256').update(JSON.stringify([...shape, ...parts.map(({ length }) => length)]));
   for (const part of parts) hash.update(part);
   return hash.digest('base64');
 }
@@ -169,8 +247,8 @@ function digestOf({ ca, cert, key, passphrase, minVersion }: CredentialInput): s
  * Checks credentials as a whole and returns them. The same text gives the same object, if nothing else was checked
  * in between.
  *
- * @throws UsageError with `option` `ca`, `cert`, `key`, `passphrase` or `minVersion`; its code is one of `credentialFaults`, or `pem-`
- *   and one of `pemFaults`
+ * @throws UsageError with `option`, the name of the one that is wrong; its code is one of `credentialFaults`, `pem-` and
+ *   one of `pemFaults`, or `crl-` and one of `crlFaults`
  */
 export function loadCredentials(input: CredentialInput): Credentials {
   const digest = digestOf(input);
@@ -210,7 +288,9 @@ function checkCredentials(input: CredentialInput): Credentials {
       `${credentialFaults['key-of-another-certificate']} (subject ${identity.subject.text})`,
     );
   }
-  const parts = { ca, anchors, authorityNames, cert: toPem(blocks), key, passphrase, minVersion, identity };
+  const revocation = readRevocation(input, anchors);
+  const own = { cert: toPem(blocks), key, passphrase, minVersion, identity };
+  const parts = { ca, anchors, authorityNames, revocation, ...own };
   try {
     const clientContext = tls.createSecureContext({ ...tlsOptions(parts), secureOptions: clientSecureOptions });
     return Object.freeze({ ...parts, clientContext });

@@ -33,13 +33,14 @@ export const alpnProtocols: readonly string[] = ['http/1.1'];
 
 /** The options of `node:tls` for either end. Everything that decides about security is named, so that nothing is inherited. */
 export function tlsOptions(
-  credentials: Pick<Credentials, 'ca' | 'cert' | 'key' | 'passphrase' | 'minVersion'>,
+  credentials: Pick<Credentials, 'ca' | 'cert' | 'key' | 'passphrase' | 'minVersion' | 'revocation'>,
 ): tls.SecureContextOptions & { ALPNProtocols: string[] } {
   return {
     ca: [...credentials.ca],
     cert: credentials.cert,
     key: credentials.key,
     passphrase: credentials.passphrase,
+    crl: credentials.revocation?.forOpenssl,
     minVersion: credentials.minVersion,
     maxVersion: 'TLSv1.3',
     ciphers,

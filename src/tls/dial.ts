@@ -83,15 +83,17 @@ export function dial(options: DialOptions): Promise<{ socket: tls.TLSSocket; pee
     };
     const onAbort = (): void => fail(signal.reason);
     const onError = (error: Error): void => {
-      const { identity: own, authorityNames } = credentials;
-      fail(explainFailedDial({ error: fault ?? error, where, serverAnswered, own, presented, authorityNames }));
+      const { identity: own, authorityNames, revocation } = credentials;
+      const seen = { serverAnswered, own, presented, authorityNames, revocation };
+      fail(explainFailedDial({ error: fault ?? error, where, ...seen }));
     };
     const onClose = (): void =>
       fail(
         new HandshakeError('tls-cut', `cannot connect to ${where}: the connection was closed during the TLS handshake`),
       );
     const onSecure = (): void => {
-      const peer = verifyPeer(socket, { peerRole: 'server', host: name, anchors: credentials.anchors });
+      const { anchors, revocation } = credentials;
+      const peer = verifyPeer(socket, { peerRole: 'server', host: name, anchors, revocation });
       if (peer instanceof PeerIdentityError) return fail(peer);
       settle();
       resolve({ socket, peer });

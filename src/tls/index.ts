@@ -3,11 +3,22 @@ export { type Certificate, parseCertificate } from './certificate.js';
 export {
   type CredentialInput,
   type Credentials,
+  type CrlInput,
   credentialFaults,
   credentialInputNames,
   loadCredentials,
   type PemInput,
 } from './credentials.js';
+export {
+  CrlFault,
+  type CrlFaultCode,
+  crlFaults,
+  parseCrl,
+  type RevocationEntry,
+  type RevocationList,
+  type RevokedSerials,
+  verifyCrl,
+} from './crl.js';
 export type { TlsVersion } from './defaults.js';
 export { type DialOptions, dial } from './dial.js';
 export type { DistinguishedName, NameAttribute } from './distinguished-name.js';
@@ -17,6 +28,8 @@ export { type AcceptedPeer, Listener, type ListenerOptions, type Refusal } from 
 export { PemFault, type PemFaultCode, pemFaults } from './pem.js';
 export { type ProbeOptions, type ProbeResult, probe } from './probe.js';
 export { explainAlert, explainSilence, type TransportCode } from './refusal.js';
+export { Revocation, type RevocationFault, type RevocationOptions } from './revocation.js';
+export type { RevocationReason } from './revocation-reason.js';
 export type { SubjectAltNames } from './san.js';
 export { matchServerName, type ServerNameMatch } from './server-name.js';
 export { parseSpiffeId, type SpiffeId } from './spiffe-id.js';

@@ -267,15 +267,16 @@ export class Listener {
       this.#settle(pending);
       pending.raw.destroy();
     }
-    const { authorityNames } = this.#options.credentials;
+    const { authorityNames, revocation } = this.#options.credentials;
     const presented = pending?.presented;
-    this.#refuse(pending, explainFailedAccept({ error, authorizationError, presented, authorityNames }));
+    this.#refuse(pending, explainFailedAccept({ error, authorizationError, presented, authorityNames, revocation }));
   }
 
   #onSecure(socket: tls.TLSSocket, pending: Pending | undefined): void {
     const peer = verifyPeer(socket, {
       peerRole: 'client',
       anchors: this.#options.credentials.anchors,
+      revocation: this.#options.credentials.revocation,
       requireClientAuthEku: this.#options.requireClientAuthEku,
     });
     // A socket that nothing is known of has no deadline and counts nowhere: it is not let in.

@@ -46,6 +46,15 @@ export const extensionOids = {
   extendedKeyUsage: '2.5.29.37',
 } as const;
 
+/** Extensions of a certificate revocation list (RFC 5280 §5.2) and of its entries (§5.3). */
+export const crlExtensionOids = {
+  cRLNumber: '2.5.29.20',
+  reasonCode: '2.5.29.21',
+  deltaCRLIndicator: '2.5.29.27',
+  issuingDistributionPoint: '2.5.29.28',
+  certificateIssuer: '2.5.29.29',
+} as const;
+
 /** Purposes of the extended key usage extension (RFC 5280 §4.2.1.12). */
 export const purposeOids = {
   any: '2.5.29.37.0',
@@ -53,12 +62,27 @@ export const purposeOids = {
   clientAuth: '1.3.6.1.5.5.7.3.2',
 } as const;
 
-/** Signature algorithms that `pki` uses (RFC 5758 §3.2, RFC 4055 §5, RFC 8410 §3); the weak ones (RFC 3279 §2.2) in forgeries only. */
+/** Signature algorithms (RFC 5758 §3.2, RFC 4055 §3 and §5, RFC 8410 §3); the weak ones (RFC 3279 §2.2) are for forgeries only. */
 export const signatureOids = {
   ecdsaWithSha256: '1.2.840.10045.4.3.2',
+  ecdsaWithSha384: '1.2.840.10045.4.3.3',
+  ecdsaWithSha512: '1.2.840.10045.4.3.4',
   ecdsaWithSha1: '1.2.840.10045.4.1',
   sha256WithRsaEncryption: '1.2.840.113549.1.1.11',
+  sha384WithRsaEncryption: '1.2.840.113549.1.1.12',
+  sha512WithRsaEncryption: '1.2.840.113549.1.1.13',
+  rsassaPss: '1.2.840.113549.1.1.10',
   sha1WithRsaEncryption: '1.2.840.113549.1.1.5',
   md5WithRsaEncryption: '1.2.840.113549.1.1.4',
   ed25519: '1.3.101.112',
+  ed448: '1.3.101.113',
 } as const;
+
+/** Digests that the parameters of RSASSA-PSS name (RFC 4055 §2.1), and its mask generation function (§2.2). */
+export const digestOids = {
+  sha256: '2.16.840.1.101.3.4.2.1',
+  sha384: '2.16.840.1.101.3.4.2.2',
+  sha512: '2.16.840.1.101.3.4.2.3',
+} as const;
+
+export const mgf1Oid = '1.2.840.113549.1.1.8';

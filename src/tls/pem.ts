@@ -1,5 +1,5 @@
 /**
- * Reads PEM (RFC 7468) as strictly as it must be for credentials: whatever is not what its caller expects gets its own
+ * Reads and writes PEM (RFC 7468). It reads as strictly as it must for credentials: whatever is not what its caller expects gets its own
  * fault, because `node:tls` accepts most of it in silence. Text around the blocks is passed over, as in the output of
  * `openssl x509 -text`.
  */
@@ -22,6 +22,8 @@ export const pemFaults = {
   'key-instead-of-certificate': 'it holds a private key where a certificate is expected',
   'request-instead-of-certificate': 'it holds a signing request (CSR), not the certificate that was issued for it',
   'no-certificate': 'it holds no certificate',
+  'certificate-instead-of-crl': 'it holds a certificate where a revocation list (X509 CRL) is expected',
+  'no-crl': 'it holds no revocation list (X509 CRL)',
   'certificate-instead-of-key': 'it holds a certificate where a private key is expected',
   'no-key': 'it holds no private key',
   'several-keys': 'it holds more than one private key',
@@ -102,6 +104,27 @@ export function readPemCertificates(input: string | Uint8Array): PemBlock[] {
   if (blocks.some(isKey)) throw new PemFault('key-instead-of-certificate');
   const isRequest = blocks.some(({ label }) => label.endsWith('CERTIFICATE REQUEST'));
   throw new PemFault(isRequest ? 'request-instead-of-certificate' : 'no-certificate');
+}
+
+/**
+ * Returns the certificate revocation lists of PEM text, at least one, in order. Blocks of other kinds beside them are
+ * passed over.
+ *
+ * @throws PemFault if there is none or the text is not whole.
+ */
+export function readPemCrls(input: string | Uint8Array): PemBlock[] {
+  const blocks = readPem(input);
+  // RFC 7468 §6: parsers may take the label CRL, too.
+  const lists = blocks.filter(({ label }) => label === 'X509 CRL' || label === 'CRL');
+  if (lists.length > 0) return lists;
+  const isCertificate = blocks.some(({ label }) => label.endsWith('CERTIFICATE'));
+  throw new PemFault(isCertificate ? 'certificate-instead-of-crl' : 'no-crl');
+}
+
+/** Returns one block of PEM, in lines of 64 characters (RFC 7468 §2). */
+export function writePem(label: string, der: Buffer): string {
+  const lines = der.toString('base64').replace(/.{64}(?=.)/g, '$&\n');
+  return `-----BEGIN ${label}-----\n${lines}\n-----END ${label}-----\n`;
 }
 
 /**

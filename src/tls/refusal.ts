@@ -2,11 +2,13 @@
  * Why a TLS handshake failed, in words, at either end. What Node reports is an error code of OpenSSL, a verification
  * result, an alert, or nothing at all; what a person needs is which certificate, which rule, which end, and what to do.
  */
+import { X509Certificate } from 'node:crypto';
 import { HandshakeError, type MtlsWsError, PeerIdentityError } from '../errors.js';
 import { escapeText } from '../text.js';
-import { alertOf, alerts, codeOfVerification, identityFaults } from './errors.js';
+import { alertOf, alerts, codeOfVerification, type IdentityCode, identityFaults } from './errors.js';
 import type { PeerIdentity } from './identity.js';
 import { purposeOids } from './oids.js';
+import type { Revocation, RevocationFault } from './revocation.js';
 import { identityError } from './verified-peer.js';
 
 /** Failures below the certificate: the code of the error, and what to say. */
@@ -92,11 +94,12 @@ const maxShownAuthorities = 3;
 function verificationError(
   result: string,
   whose: string,
-  presented: PeerIdentity | undefined,
-  authorityNames: readonly string[],
-  cause: unknown,
+  failed: Pick<FailedAccept, 'error' | 'presented' | 'authorityNames' | 'revocation'>,
 ): PeerIdentityError {
+  const { error: cause, presented, authorityNames } = failed;
   const code = codeOfVerification(result);
+  const revoked = revocationFault(result, code, failed);
+  if (revoked !== undefined) return identityError(revoked.code, whose, presented, { detail: revoked.detail, cause });
   const details: [string, ...string[]] = [escapeText(result)];
   const isAboutAuthority = code === 'certificate-untrusted' || code === 'certificate-self-signed';
   if (!isAboutAuthority) return identityError(code, whose, presented, { detail: details[0], cause });
@@ -110,6 +113,24 @@ function verificationError(
   return identityError(code, whose, presented, { detail: details.join('; '), expected, cause });
 }
 
+/** Returns what our own lists say of a certificate that OpenSSL refused by them; it tells only which result it was. */
+function revocationFault(
+  result: string,
+  code: IdentityCode,
+  { presented, revocation }: Pick<FailedAccept, 'presented' | 'revocation'>,
+): RevocationFault | undefined {
+  const isRevocation = code === 'certificate-revoked' || code === 'revocation-unknown';
+  // Among what Node gives no name is, for example, a CA that may not sign lists.
+  if (presented === undefined || revocation === undefined || !(isRevocation || result === 'UNSPECIFIED'))
+    return undefined;
+  const fault = revocation.checkLeaf(new X509Certificate(presented.der));
+  if (fault !== undefined || !isRevocation) return fault;
+  // It is not the leaf that the lists name; of the chain above it nothing is seen here.
+  const what =
+    code === 'certificate-revoked' ? 'an intermediate above it' : 'the list for it or for an intermediate above it';
+  return { code, detail: `${what}, ${escapeText(result)}` };
+}
+
 /** What the server knows of a client whose TLS handshake failed. */
 export interface FailedAccept {
   /** The names of the CAs that are trusted. */
@@ -119,13 +140,15 @@ export interface FailedAccept {
   readonly authorizationError: unknown;
   /** What the client presented, if it was seen. */
   readonly presented: PeerIdentity | undefined;
+  /** By which lists it was verified. */
+  readonly revocation?: Revocation | undefined;
 }
 
 /** Explains, at the server, why the TLS handshake with a client failed. */
 export function explainFailedAccept(failed: FailedAccept): MtlsWsError {
-  const { error, authorizationError, presented, authorityNames } = failed;
+  const { error, authorizationError } = failed;
   if (typeof authorizationError === 'string' && authorizationError !== '') {
-    return verificationError(authorizationError, "the client's certificate", presented, authorityNames, error);
+    return verificationError(authorizationError, "the client's certificate", failed);
   }
   const code = codeOf(error);
   if (code === 'ERR_SSL_PEER_DID_NOT_RETURN_A_CERTIFICATE') {
@@ -156,17 +179,19 @@ export interface FailedDial {
   readonly own: PeerIdentity;
   /** What the server presented, if it was seen. */
   readonly presented: PeerIdentity | undefined;
+  /** By which lists it was verified. */
+  readonly revocation?: Revocation | undefined;
 }
 
 /** Explains, at the client, why no connection was made. */
 export function explainFailedDial(failed: FailedDial): MtlsWsError {
-  const { error, where, own, presented } = failed;
+  const { error, where, own } = failed;
   if (error instanceof PeerIdentityError) return error;
   const refusal = explainAlert(error, own, failed.serverAnswered);
   if (refusal !== undefined) return refusal;
   const code = codeOf(error);
   if (codeOfVerification(code) !== 'certificate-unknown') {
-    return verificationError(code, "the server's certificate", presented, failed.authorityNames, error);
+    return verificationError(code, "the server's certificate", failed);
   }
   if (failed.serverAnswered && (code === 'ECONNRESET' || code === 'EPIPE')) return explainSilence(own, error);
   return transportError(error, `cannot connect to ${where}`, 'connect-failed');

@@ -12,6 +12,7 @@ import { codeOfVerification, type IdentityCode, identityFaults } from './errors.
 import { type CertificateSummary, describeIdentity, identityFromChain, type PeerIdentity } from './identity.js';
 import { purposeOids } from './oids.js';
 import { readPresented } from './presented.js';
+import type { Revocation } from './revocation.js';
 import type { SubjectAltNames } from './san.js';
 import { matchServerName } from './server-name.js';
 import type { SpiffeId } from './spiffe-id.js';
@@ -100,6 +101,8 @@ export interface GatePolicy {
    * because the rest cannot be proved.
    */
   readonly anchors?: readonly X509Certificate[];
+  /** Refuses what was revoked. Default: nothing is known to be. */
+  readonly revocation?: Revocation;
   /** The host that a server must have in its certificate; `undefined` for a client. */
   readonly host?: string;
   /** Refuses client certificates without `clientAuth`. Default `false`: many recipes make certificates without it (M11). */
@@ -194,9 +197,16 @@ export function verifyPeer(socket: TLSSocket, policy: GatePolicy): VerifiedPeer 
       cipher: socket.getCipher().standardName,
       serverName,
     };
-    const { anchors = [] } = policy;
+    const { anchors = [], revocation } = policy;
+    let proven: readonly X509Certificate[] | undefined;
+    if (revocation !== undefined) {
+      proven = provenChain(chain, anchors);
+      const revoked = revocation.check(proven, now);
+      if (revoked !== undefined) return fault(revoked.code, revoked.detail);
+    }
     return new VerifiedPeer(gate, identity, parameters, () => {
-      return identityFromChain(provenChain(chain, anchors).map(({ raw }) => raw)).chain;
+      proven ??= provenChain(chain, anchors);
+      return identityFromChain(proven.map(({ raw }) => raw)).chain;
     });
   } catch (error) {
     return identityError('certificate-malformed', whose, identity, { cause: error });

@@ -1,6 +1,6 @@
 import { Buffer } from 'node:buffer';
 import { execFile } from 'node:child_process';
-import { createPrivateKey } from 'node:crypto';
+import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,8 +9,12 @@ import { promisify } from 'node:util';
 import * as assert from 'uvu/assert';
 import { UsageError } from '../../src/errors.js';
 import { type CredentialInput, loadCredentials } from '../../src/tls/index.js';
+import { crlExtensionOids } from '../../src/tls/oids.js';
+import { integer } from '../../src/tls/pki/der-writer.js';
+import { extension } from '../../src/tls/pki/extensions.js';
 import { clientCredentials } from '../support/ends.js';
 import { forge, kit } from '../support/kit.js';
+import { forgeList, listOf, serialOf } from '../support/lists.js';
 import { suite } from '../support/suite.js';
 import { showing } from '../support/tls-ends.js';
 
@@ -29,6 +33,8 @@ function faultOf(over: Record<string, unknown>): UsageError {
 const good = (): { ca: string; cert: string; key: string } => clientCredentials();
 const locked = (passphrase: string): string =>
   createPrivateKey(good().key).export({ format: 'pem', type: 'pkcs8', cipher: 'aes-256-cbc', passphrase }).toString();
+
+const list = (): string => listOf(kit().ca);
 
 const test = suite('credentials (RFC 7468, RFC 5280 §4.2.1.9)');
 
@@ -63,6 +69,67 @@ test('unlocks a key with its passphrase', () => {
     loadCredentials({ ...good(), key: locked('open sesame'), passphrase: 'open sesame' }).passphrase,
     'open sesame',
   );
+});
+
+test('takes revocation lists as text, bytes and DER, of trust anchors and of others', () => {
+  const { ca, otherCa } = kit();
+  const inputs: ReadonlyArray<[CredentialInput['crl'], number]> = [
+    [list(), 1],
+    [Buffer.from(list()), 1],
+    [new Uint8Array(forgeList(ca)), 1],
+    [[list(), forgeList(otherCa), listOf(otherCa) + good().cert], 3],
+    [listOf(otherCa) + list(), 2],
+    [list().replaceAll('X509 CRL', 'CRL'), 1],
+  ];
+  for (const [crl, count] of inputs) {
+    const { revocation } = loadCredentials({ ...good(), crl });
+    assert.is(revocation?.forOpenssl?.length, count);
+    for (const pem of revocation?.forOpenssl ?? []) assert.is(pem.match(/-----BEGIN X509 CRL-----/g)?.length, 1);
+  }
+});
+
+test('checks no revocation without lists, and hands none to OpenSSL when expired ones are accepted', () => {
+  assert.is(loadCredentials(good()).revocation, undefined);
+  assert.is(loadCredentials({ ...good(), insecureAcceptExpiredCrl: true }).revocation, undefined);
+  const { revocation } = loadCredentials({ ...good(), crl: list(), insecureAcceptExpiredCrl: true });
+  assert.ok(revocation);
+  assert.is(revocation?.forOpenssl, undefined);
+});
+
+test('loads a list that has expired: it refuses at each connection', () => {
+  const crl = listOf(kit().ca, [], { thisUpdate: new Date('2020-01-01'), days: 1 });
+  const { revocation } = loadCredentials({ ...good(), crl });
+  const leaf = new X509Certificate(kit().clients.good.der);
+  assert.is(revocation?.checkLeaf(leaf)?.code, 'revocation-unknown');
+});
+
+test('gives the same credentials for the same lists alone', () => {
+  const crl = list();
+  // A text that can be either.
+  const both = kit().otherCa.cert + listOf(kit().otherCa);
+  const inputs: ReadonlyArray<Partial<CredentialInput>> = [
+    {},
+    { crl },
+    { crl, insecureAcceptExpiredCrl: true },
+    { crl: [crl, crl] },
+    { crl: list() },
+    { ca: [good().ca, both], crl },
+    { ca: [good().ca], crl: [both, crl] },
+  ];
+  for (const one of inputs) {
+    for (const other of inputs) {
+      const before = loadCredentials({ ...good(), ...one });
+      assert.is(loadCredentials({ ...good(), ...other }) === before, one === other);
+    }
+  }
+});
+
+test('keeps its own copy of a list in DER', () => {
+  const { ca, clients } = kit();
+  const der = ca.revocationList({ revoked: [{ serialNumber: serialOf(clients.good) }] }).der;
+  const { revocation } = loadCredentials({ ...good(), crl: der });
+  der.fill(0);
+  assert.is(revocation?.checkLeaf(new X509Certificate(clients.good.der))?.code, 'certificate-revoked');
 });
 
 /** Option, what is wrong, the code, and words of the message that name the reason. */
@@ -142,6 +209,51 @@ add(
   'key-malformed',
   /cannot be read as a private key/,
 );
+add('crl', 'null', () => null, 'crl-not-pem', /must be PEM.*or bytes in DER/);
+add('crl', 'false', () => false, 'crl-not-pem', /must be PEM/);
+add('crl', 'an object', () => ({}), 'crl-not-pem', /must be PEM/);
+add('crl', 'a list with a number', () => [list(), 1], 'crl-not-pem', /must be PEM/);
+add('crl', 'an empty list', () => [], 'crl-missing', /leave it out/);
+add('crl', 'an empty text', () => '', 'pem-empty', /empty/);
+add('crl', 'a path', () => '/etc/ssl/crl.pem', 'pem-path', /file name/);
+add('crl', 'a certificate', () => good().ca, 'pem-certificate-instead-of-crl', /certificate where a revocation list/);
+add('crl', 'a key', () => good().key, 'pem-no-crl', /no revocation list/);
+add('crl', 'PEM that was cut short', () => list().slice(0, -40), 'pem-cut-short', /cut short/);
+add('crl', 'a certificate in DER', () => kit().ca.der, 'crl-malformed', /the list cannot be read as a revocation list/);
+add(
+  'crl',
+  'a second list that is malformed',
+  () => `${list()}-----BEGIN X509 CRL-----\nMAMCAQA=\n-----END X509 CRL-----\n`,
+  'crl-malformed',
+  /list 2 of 2 cannot be read as a revocation list \(.* at octet \d+\)/,
+);
+add('crl', 'DER that was cut short', () => forgeList(kit().ca).subarray(0, -1), 'crl-malformed', /cut short/);
+add(
+  'crl',
+  'a list of changes',
+  () => forgeList(kit().ca, { extensions: [extension(crlExtensionOids.deltaCRLIndicator, true, integer(1))] }),
+  'crl-delta',
+  /the list tells only what has changed/,
+);
+add(
+  'crl',
+  'a list signed with SHA-1',
+  () => forgeList(kit().ca, {}, createPrivateKey(kit().ca.key), 'sha1'),
+  'crl-weak-signature',
+  /SHA-256 or better/,
+);
+add(
+  'crl',
+  'a list of the name of the CA with the signature of another',
+  () => [list(), forgeList(kit().ca, {}, createPrivateKey(kit().otherCa.key))],
+  'crl-bad-signature',
+  /the list of CN=Test CA is not signed by the key of the CA of that name/,
+);
+add('crl', 'a list of another CA', () => listOf(kit().otherCa), 'crl-of-another-ca', /\(given: CN=Other CA\)/);
+for (const value of [null, 0, 'false', {}]) {
+  const text = JSON.stringify(value);
+  add('insecureAcceptExpiredCrl', text, () => value, 'option-not-a-boolean', /must be true or false/);
+}
 add('passphrase', 'a number', () => 7, 'option-not-a-string', /must be a string/);
 for (const version of ['TLSv1.1', 'TLSv1', '1.3', '', null, 1.3, true]) {
   add('minVersion', JSON.stringify(version), () => version, 'min-version-unknown', /TLSv1\.3 or TLSv1\.2/);

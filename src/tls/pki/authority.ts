@@ -1,6 +1,6 @@
 /**
- * A private certificate authority for development and tests, held in memory. It issues what TLS needs and nothing more;
- * it has no revocation, and its key is as safe as the process.
+ * A private certificate authority for development and tests, held in memory. It issues what TLS needs and nothing more,
+ * and its key is as safe as the process.
  */
 import type { Buffer } from 'node:buffer';
 import { createPublicKey, generateKeyPairSync, type KeyObject, randomBytes } from 'node:crypto';
@@ -18,6 +18,7 @@ import {
   subjectAltName,
   subjectKeyIdentifier,
 } from './extensions.js';
+import { type IssuedRevocationList, issueRevocationList, type RevocationListOptions } from './revocation-list.js';
 
 /** The kind of a key pair. */
 export type KeyType = 'ec-p256' | 'rsa-2048' | 'ed25519';
@@ -88,6 +89,12 @@ export interface Authority extends IssuedCertificate {
    * @throws UsageError as `issue`.
    */
   issueAuthority(options?: AuthorityOptions): Authority;
+  /**
+   * Issues a list of what this authority has revoked. It keeps no account of that: the caller does.
+   *
+   * @throws UsageError if a serial number, a time or the number of the list cannot be written.
+   */
+  revocationList(options: RevocationListOptions): IssuedRevocationList;
 }
 
 /** What an authority signs with. */
@@ -146,10 +153,16 @@ function makeAuthority(options: AuthorityOptions, parent: Issuer | undefined): A
     notAfter: validity.notAfter,
     chain: parent === undefined ? [] : issued.chain,
   };
+  let lastListNumber = -1;
   return {
     ...issued,
     issue: (leaf) => issueLeaf(leaf, self),
     issueAuthority: (below = {}) => makeAuthority(below, self),
+    revocationList: (list) => {
+      const { pem, der, number } = issueRevocationList(list, self, lastListNumber);
+      lastListNumber = number;
+      return { pem, der };
+    },
   };
 }
 

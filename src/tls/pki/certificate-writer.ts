@@ -51,7 +51,8 @@ function publicKeyInfo(publicKey: KeyObject): Buffer {
   return publicKey.export({ type: 'spki', format: 'der' });
 }
 
-function signatureAlgorithm(signer: KeyObject, digest: Digest): { algorithm: Buffer; digest: string | null } {
+/** Returns the AlgorithmIdentifier of what `signer` signs, and the digest for `crypto.sign`. */
+export function signatureAlgorithm(signer: KeyObject, digest: Digest): { algorithm: Buffer; digest: string | null } {
   switch (signer.asymmetricKeyType) {
     case 'ec':
       if (digest === 'md5') throw new Error('there is no ECDSA with MD5');

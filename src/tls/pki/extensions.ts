@@ -1,10 +1,11 @@
-/** Writes the extensions that a certificate for TLS carries (RFC 5280 §4.2.1), and the names in them. */
+/** Writes the extensions that a certificate for TLS and a revocation list carry (RFC 5280 §4.2.1, §5.2), and the names in them. */
 import { Buffer } from 'node:buffer';
 import { parseIPv4, parseIPv6 } from '../../text.js';
-import { attributeOids, extensionOids } from '../oids.js';
+import { attributeOids, crlExtensionOids, extensionOids } from '../oids.js';
 import {
   boolean,
   contextPrimitive,
+  element,
   integer,
   namedBits,
   objectIdentifier,
@@ -62,6 +63,16 @@ export function subjectKeyIdentifier(keyId: Uint8Array): Buffer {
 
 export function authorityKeyIdentifier(keyId: Uint8Array): Buffer {
   return extension(extensionOids.authorityKeyIdentifier, false, sequence(contextPrimitive(0, keyId)));
+}
+
+/** The number of a revocation list (RFC 5280 §5.2.3). */
+export function cRLNumber(number: number): Buffer {
+  return extension(crlExtensionOids.cRLNumber, false, integer(number));
+}
+
+/** Why an entry of a revocation list is there (RFC 5280 §5.3.1): an ENUMERATED. */
+export function reasonCode(code: number): Buffer {
+  return extension(crlExtensionOids.reasonCode, false, element(0x0a, Buffer.from([code])));
 }
 
 /** Critical if and only if the subject is empty (RFC 5280 §4.2.1.6). */

@@ -9,3 +9,4 @@ export {
   type ValidityOptions,
 } from './authority.js';
 export { createDevelopmentPki, type DevelopmentPki } from './development.js';
+export type { IssuedRevocationList, RevocationListOptions, RevokedCertificate } from './revocation-list.js';
