@@ -11,13 +11,24 @@ import { type Paint, wrap } from './terminal.js';
 export interface DoctorReport {
   /** Empty when only files were looked at. */
   readonly url: string;
-  readonly files: Readonly<Partial<Record<'ca' | 'cert' | 'key', GivenFile>>>;
+  readonly files: {
+    readonly ca?: GivenFile;
+    readonly cert?: GivenFile;
+    readonly key?: GivenFile;
+    readonly crl?: readonly GivenFile[];
+  };
   readonly findings: readonly Finding[];
   /** Whether warnings count. */
   readonly isStrict: boolean;
 }
 
-const titles: Readonly<Record<Subject, string>> = { ca: 'CA', cert: 'certificate', key: 'key', server: 'server' };
+const titles: Readonly<Record<Subject, string>> = {
+  ca: 'CA',
+  cert: 'certificate',
+  key: 'key',
+  crl: 'revocation list',
+  server: 'server',
+};
 
 const marks: Readonly<Record<Severity, { mark: string; colour: keyof Paint }>> = {
   ok: { mark: '✓', colour: 'green' },
@@ -40,7 +51,9 @@ export function exitCodeOf(report: DoctorReport): ExitCode {
 /** Returns what was found for programs, indented. */
 export function jsonReport(report: DoctorReport): string {
   const { url, files, findings, isStrict } = report;
-  const paths = Object.fromEntries(Object.entries(files).map(([name, file]) => [name, file.path]));
+  const paths = Object.fromEntries(
+    Object.entries(files).map(([name, file]) => [name, Array.isArray(file) ? pathsOf(file) : pathsOf(file)[0]]),
+  );
   const exitCode = exitCodeOf(report);
   return `${JSON.stringify({ ...(url !== '' && { url }), files: paths, strict: isStrict, exitCode, findings }, null, 2)}\n`;
 }
@@ -52,11 +65,15 @@ export function doctorPage(report: DoctorReport, paint: Paint, width: number): s
   for (const subject of Object.keys(titles) as Subject[]) {
     const own = findings.filter((found) => found.subject === subject);
     if (own.length === 0) continue;
-    const path = subject === 'server' ? url : (files[subject]?.path ?? '');
+    const path = subject === 'server' ? url : pathsOf(files[subject]).join(', ');
     parts.push(`${paint.bold(titles[subject])}  ${escapeText(path)}`);
     parts.push(...own.flatMap((found) => findingLines(found, paint, width)), '');
   }
   return `${[...parts, summary(report, paint)].join('\n')}\n`;
+}
+
+function pathsOf(file: GivenFile | readonly GivenFile[] | undefined): string[] {
+  return [file ?? []].flat().map(({ path }) => path);
 }
 
 function findingLines({ severity, text, cause, fix }: Finding, paint: Paint, width: number): string[] {

@@ -18,7 +18,7 @@ import {
 } from '../tls/doctor/index.js';
 import type { Command } from './command.js';
 import { type Credentials, readGivenCredentials } from './credentials-files.js';
-import { doctorPage, exitCodeOf, jsonReport } from './doctor-page.js';
+import { type DoctorReport, doctorPage, exitCodeOf, jsonReport } from './doctor-page.js';
 import { type ExitCode, usageFault } from './fault.js';
 import type { Settings } from './flags.js';
 import { reasonOf } from './system-error.js';
@@ -29,12 +29,13 @@ export const doctor: Command = {
   summary: 'says what is wrong with certificates or a server, and what mends it',
   operand: 'URL',
   operandIsOptional: true,
-  flags: ['ca', 'cert', 'key', 'passphrase-file', 'host', 'servername', 'protocol', 'timeout', 'strict', 'json'],
+  flags: ['ca', 'cert', 'key', 'passphrase-file', 'crl', 'host', 'servername', 'protocol', 'timeout', 'strict', 'json'],
   required: [],
   withoutEffect: ['trace'],
   flagHelp: {
     ca: 'the CA: of the certificate, or with a URL of the server',
     cert: 'the certificate to look at; with a URL it is the one of a client',
+    crl: 'a revocation list of a CA, PEM or DER; may be repeated',
     host: 'without a URL: a name the certificate must be for; may be repeated',
     timeout: 'for each step with a server (default 5)',
     strict: 'warnings count as errors',
@@ -69,17 +70,21 @@ async function run(settings: Settings, url: string): Promise<ExitCode> {
   const report = { url, files, findings, isStrict: settings.strict === true };
   const { stdout } = process;
   if (settings.json === true) stdout.write(jsonReport(report));
-  else stdout.write(doctorPage(report, paintFor(stdout, process.env), Math.max(40, Math.min(stdout.columns || columns, columns))));
+  else
+    stdout.write(
+      doctorPage(report, paintFor(stdout, process.env), Math.max(40, Math.min(stdout.columns || columns, columns))),
+    );
   return exitCodeOf(report);
 }
 
 /** A file that cannot be read is a finding like others: the rest is looked at all the same. */
-function readFiles(settings: Settings): { ca?: GivenFile; cert?: GivenFile; key?: GivenFile } {
-  const files: { ca?: GivenFile; cert?: GivenFile; key?: GivenFile } = {};
+function readFiles(settings: Settings): DoctorReport['files'] {
+  const files: { -readonly [Name in keyof DoctorReport['files']]: DoctorReport['files'][Name] } = {};
   for (const name of ['ca', 'cert', 'key'] as const) {
     const path = settings[name];
     if (path !== undefined) files[name] = readFile(path);
   }
+  if (settings.crl !== undefined) files.crl = settings.crl.map(readFile);
   return files;
 }
 
@@ -109,10 +114,10 @@ export async function examineLive(url: string, settings: Settings, files: FilesV
   const timeout = Math.max(1, Math.round((settings.timeout ?? defaultTimeout) * 1000));
   const isFit = (subject: Finding['subject']): boolean =>
     !hasError(files.findings.filter((found) => found.subject === subject));
-  const anchors = settings.ca !== undefined && isFit('ca') ? files.anchors : undefined;
+  const anchors = settings.ca !== undefined && isFit('ca') && isFit('crl') ? files.anchors : undefined;
   const isWhole = settings.ca !== undefined && settings.cert !== undefined && settings.key !== undefined;
   const credentials =
-    isWhole && (['ca', 'cert', 'key'] as const).every(isFit)
+    isWhole && (['ca', 'cert', 'key', 'crl'] as const).every(isFit)
       ? (readGivenCredentials(settings) as Credentials)
       : undefined;
   const plain = `GET ${pathname}${search} HTTP/1.1\r\nHost: ${authority}\r\nConnection: close\r\n\r\n`;
@@ -123,6 +128,7 @@ export async function examineLive(url: string, settings: Settings, files: FilesV
     name,
     serverName: canonicalHost(name)?.kind === 'name' ? canonicalHost(name)!.host : '',
     anchors,
+    revocation: files.revocation,
     own: files.chain,
     isImpostor: files.findings.some(({ id, subject }) => id === 'ca-same-name' && subject === 'cert'),
     minVersion: settings['min-tls'] === '1.2' ? 'TLSv1.2' : 'TLSv1.3',
@@ -163,6 +169,7 @@ async function open(url: string, settings: Settings, credentials: Credentials, t
   try {
     const connection = await connect(url, {
       ...credentials,
+      ...(settings.crl !== undefined && { crl: settings.crl.map((path) => readFileSync(path)) }),
       protocols: offered,
       handshakeTimeout: timeout,
       closeDeadline: Math.min(timeout, 1_000),

@@ -33,6 +33,7 @@ export interface Settings {
   readonly 'report-json'?: string;
   readonly 'report-junit'?: string;
   readonly 'report-html'?: string;
+  readonly crl?: readonly string[];
   readonly protocol?: readonly string[];
   readonly json?: boolean;
   readonly 'min-tls'?: '1.2' | '1.3';
@@ -132,6 +133,7 @@ export const flags: Readonly<Record<FlagName, Flag>> = {
   'report-json': { metavar: 'FILE', help: 'writes all that was seen as JSON', isPath: true },
   'report-junit': { metavar: 'FILE', help: 'writes the results as JUnit XML', isPath: true },
   'report-html': { metavar: 'FILE', help: 'writes a page with every byte of every case', isPath: true },
+  crl: { metavar: 'FILE', help: 'PEM: the revocation list of the CA', isPath: true, isList: true },
   protocol: { metavar: 'NAME', help: 'a subprotocol to offer; may be repeated', isList: true },
   json: { help: 'prints what was found as JSON' },
   'min-tls': {

@@ -80,7 +80,7 @@ export function observe(options: ObserveOptions): Promise<Observation> {
       recordedBytes += chunk.length;
       if (recordedBytes <= maxRecorded) recorded.push(chunk);
     });
-    const common = tlsOptions({ ca, cert, key, passphrase, minVersion: 'TLSv1.2' });
+    const common = tlsOptions({ ca, cert, key, passphrase, minVersion: 'TLSv1.2', revocation: undefined });
     const presented = cert === '' ? { cert: undefined, key: undefined } : {};
     const socket = tls.connect({
       ...common,

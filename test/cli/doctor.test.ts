@@ -9,6 +9,7 @@ import { examineLive } from '../../src/cli/doctor.js';
 import { examineFiles, type Finding } from '../../src/tls/doctor/index.js';
 import { rawServer, serverCredentials, startServer, switching } from '../support/ends.js';
 import { type ClientName, type IssuedCertificate, kit } from '../support/kit.js';
+import { listOf } from '../support/lists.js';
 import { suite } from '../support/suite.js';
 import { withTlsServer } from '../support/tls-ends.js';
 import { troubles } from '../tls/doctor/cases.js';
@@ -373,6 +374,24 @@ page('looks at the other files when one cannot be read', async () => {
   assert.is(code, 2);
   assert.match(stdout.toString(), /✗ it cannot be read: no such file/);
   assert.match(stdout.toString(), /✗ it expired/);
+});
+
+page('judges the server and its client by revocation lists', async () => {
+  const { ca, servers, clients } = kit();
+  const { server, url } = await startServer();
+  const of = async (list: string): Promise<string[]> => {
+    const { stdout } = await doctor(url, clientFiles('good'), ['--crl', write('ca.crl', list), '--json']);
+    const { findings, files } = JSON.parse(stdout.toString());
+    assert.equal(files.crl, [join(directory!, 'ca.crl')]);
+    return troubles(findings);
+  };
+  try {
+    assert.equal(await of(listOf(ca)), []);
+    assert.equal(await of(listOf(ca, [servers.good])), ['error server revoked', 'note server not-checked']);
+    assert.equal(await of(listOf(ca, [clients.good])), ['error cert revoked', 'note server not-checked']);
+  } finally {
+    await server.close({ deadline: 0 });
+  }
 });
 
 page('prints findings as JSON', async () => {

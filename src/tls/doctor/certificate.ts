@@ -78,7 +78,8 @@ export function duration(ms: number): string {
   return `${count} ${unit}${count === 1 ? '' : 's'}`;
 }
 
-function moment(date: Date): string {
+/** Returns a moment to the minute. */
+export function moment(date: Date): string {
   return `${date.toISOString().slice(0, 16).replace('T', ' ')} UTC`;
 }
 

@@ -18,8 +18,8 @@ export interface ChainContext {
 
 export interface ChainVerdict {
   readonly findings: Finding[];
-  /** Whether a path leads from the leaf to a trusted CA, each certificate of it signed by the next. */
-  readonly isTrusted: boolean;
+  /** From the leaf to a trusted CA, each certificate signed by the next; `undefined` when there is no such path. */
+  readonly proven: readonly Examined[] | undefined;
 }
 
 function hasIssued(issuer: Examined, certificate: Examined): boolean {
@@ -99,7 +99,8 @@ export function judgeChain(
   }
   findings.push(...judgeOrder(presented, path, anchor, rest, context));
   findings.push(...links);
-  return { findings, isTrusted: anchor !== undefined };
+  if (anchor === undefined) return { findings, proven: undefined };
+  return { findings, proven: isSame(top, anchor) ? path : [...path, anchor] };
 }
 
 function causeOfUntrusted(subject: Subject): string {

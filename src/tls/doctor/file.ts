@@ -5,9 +5,20 @@
 import { isUtf8 } from 'node:buffer';
 import { createPrivateKey } from 'node:crypto';
 import { escapeText } from '../../text.js';
-import { PemFault, type PemFaultCode, readPem, readPemCertificates, readPemPrivateKey } from '../pem.js';
-import { type Finding, type FindingId, finding } from './finding.js';
+import {
+  PemFault,
+  type PemFaultCode,
+  readPem,
+  readPemCertificates,
+  readPemCrls,
+  readPemPrivateKey,
+  writePem,
+} from '../pem.js';
+import { type Finding, type FindingId, finding, type Subject } from './finding.js';
 import { beside, shellWord } from './remedies.js';
+
+/** What a file was given as. */
+export type FileSubject = Exclude<Subject, 'server'>;
 
 /** A file as it was given. */
 export interface GivenFile {
@@ -20,10 +31,7 @@ export interface GivenFile {
 }
 
 /** Returns the text of a file that holds PEM in some form, and what is wrong with the form. */
-export function readForm(
-  file: GivenFile,
-  subject: 'ca' | 'cert' | 'key',
-): { pem: string | undefined; findings: Finding[] } {
+export function readForm(file: GivenFile, subject: FileSubject): { pem: string | undefined; findings: Finding[] } {
   const { content, path } = file;
   if (!Buffer.isBuffer(content)) {
     const text = `it cannot be read: ${content.unreadable}`;
@@ -33,11 +41,7 @@ export function readForm(
     };
   }
   try {
-    const read =
-      subject === 'key'
-        ? () => readPemPrivateKey(content, { allowEncrypted: true })
-        : () => readPemCertificates(content);
-    read();
+    readBlocks(content, subject);
     return { pem: content.toString('utf8'), findings: [] };
   } catch (error) {
     if (!(error instanceof PemFault)) throw error;
@@ -47,16 +51,20 @@ export function readForm(
   }
 }
 
+/** @throws PemFault unless it holds what is expected */
+function readBlocks(content: string | Uint8Array, subject: FileSubject): void {
+  if (subject === 'key') readPemPrivateKey(content, { allowEncrypted: true });
+  else if (subject === 'crl') readPemCrls(content);
+  else readPemCertificates(content);
+}
+
 interface Remedy {
   readonly id: FindingId;
   readonly cause?: string;
   readonly fix?: string;
 }
 
-type Remedies = Record<
-  PemFaultCode,
-  (word: string, path: string, subject: 'ca' | 'cert' | 'key', content: Buffer) => Remedy
->;
+type Remedies = Record<PemFaultCode, (word: string, path: string, subject: FileSubject, content: Buffer) => Remedy>;
 
 const copyAgain = 'it was cut when it was copied or pasted; copy it again, whole';
 
@@ -111,6 +119,11 @@ const remedies: Remedies = {
     cause: 'certificate and key were mistaken for each other',
     fix: `mtls-ws doctor --cert ${shellWord(path)}`,
   }),
+  'certificate-instead-of-crl': () => ({
+    id: 'certificate-instead-of-crl',
+    cause: 'the file of the CA was given; its list of revoked certificates is another',
+  }),
+  'no-crl': (word) => ({ id: 'crl-missing', fix: `grep BEGIN ${word}` }),
   'no-key': (word) => ({ id: 'key-malformed', fix: `grep BEGIN ${word}` }),
   'several-keys': (word) => ({ id: 'several-keys', cause: 'files were joined', fix: `grep -n BEGIN ${word}` }),
   'encrypted-key': (word, path) => ({
@@ -124,6 +137,11 @@ const remedies: Remedies = {
   }),
 };
 
+/** Whether bytes are one SEQUENCE, as certificates, keys and lists in DER are. */
+export function isDer(content: Buffer): boolean {
+  return content[0] === 0x30 && content[1]! >= 0x80;
+}
+
 /** PKCS#12 begins with version 3 (RFC 7292 §4), in a SEQUENCE whose length takes two or three octets. */
 function isPkcs12(content: Buffer): boolean {
   const start = content[1]! > 0x80 ? 2 + (content[1]! & 0x7f) : 2;
@@ -131,37 +149,30 @@ function isPkcs12(content: Buffer): boolean {
 }
 
 /** What the file would hold if its form were mended; `undefined` when that cannot be told. */
-function mended(content: Buffer, code: PemFaultCode, subject: 'ca' | 'cert' | 'key'): string | undefined {
+function mended(content: Buffer, code: PemFaultCode, subject: FileSubject): string | undefined {
   const text = formMended(content, code, subject);
   if (text === undefined) return undefined;
   try {
-    if (subject === 'key') readPemPrivateKey(text, { allowEncrypted: true });
-    else readPemCertificates(text);
+    readBlocks(text, subject);
     return text;
   } catch {
     return undefined;
   }
 }
 
-function formMended(content: Buffer, code: PemFaultCode, subject: 'ca' | 'cert' | 'key'): string | undefined {
+function formMended(content: Buffer, code: PemFaultCode, subject: FileSubject): string | undefined {
   switch (code) {
     case 'binary':
-      return subject === 'key' ? keyFromDer(content) : toPem('CERTIFICATE', content);
+      return subject === 'key' ? keyFromDer(content) : writePem('CERTIFICATE', content);
     case 'byte-order-mark':
       return content.toString('utf8').replace(/^\ufeff/, '');
     case 'not-utf8':
       return fromUtf16(content);
     case 'escaped-newlines':
       return content.toString('utf8').replaceAll('\\r', '').replaceAll('\\n', '\n');
-    case 'several-keys':
-      return undefined;
     default:
       return undefined;
   }
-}
-
-function toPem(label: string, der: Buffer): string {
-  return `-----BEGIN ${label}-----\n${der.toString('base64').replace(/.{1,64}/g, '$&\n')}-----END ${label}-----\n`;
 }
 
 function keyFromDer(der: Buffer): string | undefined {

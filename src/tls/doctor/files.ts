@@ -6,6 +6,7 @@ import { type Credentials, loadCredentials } from '../credentials.js';
 import { codeOfVerification, identityFaults } from '../errors.js';
 import { readPemCertificates, readPemPrivateKey } from '../pem.js';
 import { rehearse } from '../rehearsal.js';
+import type { Revocation } from '../revocation.js';
 import {
   type Examined,
   examined,
@@ -23,12 +24,14 @@ import {
 import { judgeAuthority, judgeChain } from './chain.js';
 import { type GivenFile, holdsKey, readForm } from './file.js';
 import { type Finding, finding, hasError, type Subject } from './finding.js';
+import { examineLists, judgeRevocation } from './lists.js';
 import { type Reissue, reissueFor, shellWord } from './remedies.js';
 
 export interface FilesToExamine {
   readonly ca?: GivenFile | undefined;
   readonly cert?: GivenFile | undefined;
   readonly key?: GivenFile | undefined;
+  readonly crl?: readonly GivenFile[] | undefined;
   readonly passphrase?: string | undefined;
   /** The end that presents the certificate. Default: the one it says it is for. */
   readonly role?: Role;
@@ -44,6 +47,8 @@ export interface FilesVerdict {
   readonly anchors: readonly Examined[];
   /** Those of `cert`, leaf first. */
   readonly chain: readonly Examined[];
+  /** What judges by the lists of `crl`; `undefined` without any that can be used. */
+  readonly revocation: Revocation | undefined;
 }
 
 /** Examines files; never rejects, whatever they hold. */
@@ -56,8 +61,11 @@ export async function examineFiles(files: FilesToExamine): Promise<FilesVerdict>
   const key = files.key === undefined ? undefined : readKey(files.key, files.passphrase, add);
   const given = files.cert === undefined ? [] : readCertificates(files.cert, 'cert', add);
   const chain = leafFirst(given, key, add);
+  const lists = examineLists(files.crl ?? [], authorities, files.ca?.path);
+  add(lists.findings);
+  const verdict = { findings, anchors: authorities, chain, revocation: lists.revocation };
   const [leaf] = chain;
-  if (leaf === undefined) return { findings, anchors: authorities, chain };
+  if (leaf === undefined) return verdict;
   const { hosts = [] } = files;
   const demanded = files.role ?? (hosts.length > 0 ? 'server' : undefined);
   const role = demanded ?? roleOf(leaf);
@@ -66,11 +74,15 @@ export async function examineFiles(files: FilesToExamine): Promise<FilesVerdict>
   if (authorities.length > 0) {
     const severity = files.isOneAuthority ? 'error' : 'note';
     const context = { subject: 'cert', path: files.cert!.path, severity, reissue: reissue(role ?? 'server') } as const;
-    add(judgeChain(chain, authorities, context).findings);
+    const { findings: found, proven } = judgeChain(chain, authorities, context);
+    add(found);
+    if (proven !== undefined && lists.revocation !== undefined) {
+      add(judgeRevocation(proven, lists.revocation, 'cert', () => reissue(role ?? 'server')));
+    }
   }
   if (key !== undefined) add(judgeKey(key, leaf, anchors, files));
   if (!hasError(findings)) add(await judgeInUse(files, role));
-  return { findings, anchors: authorities, chain };
+  return verdict;
 }
 
 /**
@@ -78,7 +90,7 @@ export async function examineFiles(files: FilesToExamine): Promise<FilesVerdict>
  * memory: it knows rules that the doctor does not look for. Finds only what is wrong.
  */
 async function judgeInUse(files: FilesToExamine, role: Role): Promise<Finding[]> {
-  const { ca, cert, key, passphrase, isOneAuthority } = files;
+  const { ca, cert, key, crl = [], passphrase, isOneAuthority } = files;
   if (ca === undefined || cert === undefined || key === undefined) return [];
   let credentials: Credentials;
   try {
@@ -87,10 +99,11 @@ async function judgeInUse(files: FilesToExamine, role: Role): Promise<Finding[]>
       cert: cert.content as Buffer,
       key: key.content as Buffer,
       ...(passphrase !== undefined && { passphrase }),
+      ...(crl.length > 0 && { crl: crl.map(({ content }) => content as Buffer) }),
     });
   } catch (error) {
     const option = error instanceof UsageError ? error.option : undefined;
-    const subject = option === 'ca' || option === 'key' ? option : 'cert';
+    const subject = option === 'ca' || option === 'key' || option === 'crl' ? option : 'cert';
     return [finding('not-usable', subject, escapeText(error instanceof Error ? error.message : String(error)))];
   }
   if (!isOneAuthority) return [];

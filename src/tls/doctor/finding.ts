@@ -6,7 +6,7 @@
 export type Severity = 'ok' | 'note' | 'warning' | 'error';
 
 /** What a finding is about: one of the files that were given, or the peer. */
-export type Subject = 'ca' | 'cert' | 'key' | 'server';
+export type Subject = 'ca' | 'cert' | 'key' | 'crl' | 'server';
 
 /** Every finding, with its severity where nothing else is said. The names are stable. */
 export const findingSeverities = {
@@ -69,6 +69,20 @@ export const findingSeverities = {
   'not-a-ca': 'error',
   'ca-cannot-sign': 'error',
   'ca-not-root': 'error',
+  // Revocation lists
+  'certificate-instead-of-crl': 'error',
+  'crl-missing': 'error',
+  'crl-malformed': 'error',
+  'crl-unusable': 'error',
+  'crl-bad-signature': 'error',
+  'crl-of-another-ca': 'error',
+  'crl-not-yet-valid': 'error',
+  'crl-expired': 'error',
+  'crl-ok': 'ok',
+  'not-revoked': 'ok',
+  revoked: 'error',
+  'revocation-unknown': 'error',
+  // What others make of them
   'openssl-refuses': 'error',
   'not-usable': 'error',
   'not-checked': 'note',

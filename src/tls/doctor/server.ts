@@ -6,10 +6,12 @@
 import { escapeText } from '../../text.js';
 import { type Observation, observe } from '../observation.js';
 import { type TransportCode, transportError } from '../refusal.js';
+import type { Revocation } from '../revocation.js';
 import { type Examined, examined, nameOf } from './certificate.js';
 import { judgeChain } from './chain.js';
 import { judgeLeaf, judgeVerdict } from './files.js';
 import { type Finding, type FindingId, finding, hasError } from './finding.js';
+import { judgeRevocation } from './lists.js';
 import { judgeOpening, judgeWithoutCertificate, type Opening, statusOf } from './opening.js';
 import { reissueFor, shellWord } from './remedies.js';
 import { readServerFlight, type ServerFlight } from './server-flight.js';
@@ -26,6 +28,8 @@ export interface ServerToExamine {
   readonly serverName: string;
   /** The CAs its certificate may come from; `undefined`: it is not judged. */
   readonly anchors: readonly Examined[] | undefined;
+  /** What judges by revocation lists; `undefined` without any. */
+  readonly revocation: Revocation | undefined;
   /** Our own certificate, leaf first; empty when there is none. */
   readonly own: readonly Examined[];
   /** Whether the issuer of our certificate bears the name of one of the CAs, and has another key. */
@@ -218,7 +222,14 @@ function judgeServerChain(flight: ServerFlight, server: ServerToExamine): Findin
     reissue,
   });
   if (server.anchors !== undefined && server.anchors.length > 0) {
-    findings.push(...judgeChain(chain, server.anchors, { subject: 'server', reissue: reissue('server') }).findings);
+    const { findings: found, proven } = judgeChain(chain, server.anchors, {
+      subject: 'server',
+      reissue: reissue('server'),
+    });
+    findings.push(...found);
+    if (proven !== undefined && server.revocation !== undefined) {
+      findings.push(...judgeRevocation(proven, server.revocation, 'server', reissue));
+    }
   }
   return findings;
 }

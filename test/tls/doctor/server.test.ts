@@ -19,6 +19,7 @@ async function examine(port: number, over: Partial<ServerToExamine> = {}): Promi
     name: 'localhost',
     serverName: 'localhost',
     anchors,
+    revocation: undefined,
     own: [],
     isImpostor: false,
     minVersion: 'TLSv1.3',
