@@ -43,8 +43,8 @@ export function readArguments(
   }
   const missing: string[] = command.required.filter((name) => settings[name] === undefined).map((name) => `--${name}`);
   const whereFlags = missing.length > 0 ? 'flags can also come from the environment or --config; ' : '';
-  if (command.operand !== undefined && command.operandIsOptional !== true && operands.length === 0)
-    missing.unshift(command.operand);
+  const needsOperand = command.operand !== undefined && !command.operand.startsWith('[');
+  if (needsOperand && operands.length === 0) missing.unshift(command.operand!);
   if (missing.length > 0) {
     throw usageFault(
       `${missing.join(', ')} ${missing.length > 1 ? 'are' : 'is'} missing`,

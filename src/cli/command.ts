@@ -9,10 +9,8 @@ export interface Command {
   readonly name: string;
   /** One line for the list of commands. */
   readonly summary: string;
-  /** The one operand, in capitals; `undefined` when there is none. */
-  readonly operand?: 'URL' | 'DIR';
-  /** Whether it can do without the operand, which is the empty string then. */
-  readonly operandIsOptional?: true;
+  /** The one operand, in capitals, in brackets when it may be left out; `undefined` when there is none. */
+  readonly operand?: 'URL' | '[URL]' | 'DIR';
   /** The flags it takes beside the common ones, in the order of the help. */
   readonly flags: readonly FlagName[];
   /** Those of them that it cannot do without. */

@@ -27,8 +27,7 @@ import { columns, paintFor } from './terminal.js';
 export const doctor: Command = {
   name: 'doctor',
   summary: 'says what is wrong with certificates or a server, and what mends it',
-  operand: 'URL',
-  operandIsOptional: true,
+  operand: '[URL]',
   flags: ['ca', 'cert', 'key', 'passphrase-file', 'crl', 'host', 'servername', 'protocol', 'timeout', 'strict', 'json'],
   required: [],
   withoutEffect: ['trace'],
@@ -52,7 +51,7 @@ or the network is at fault; 2 the files are, or the usage.`,
 
 const defaultTimeout = 5;
 
-async function run(settings: Settings, url: string): Promise<ExitCode> {
+async function run(settings: Settings, url: string = ''): Promise<ExitCode> {
   const files = readFiles(settings);
   if (url === '' && Object.values(files).every((file) => file === undefined)) {
     throw usageFault('there is nothing to look at', 'give a URL, or files with --ca, --cert and --key');

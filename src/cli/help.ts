@@ -7,9 +7,8 @@ import { type FlagName, flags } from './flags.js';
 import { columns, type Paint, wrap } from './terminal.js';
 
 /** Returns a command as it is called: `pki init DIR`. */
-export function synopsis({ name, operand, operandIsOptional }: Command): string {
-  if (operand === undefined) return name;
-  return operandIsOptional === true ? `${name} [${operand}]` : `${name} ${operand}`;
+export function synopsis({ name, operand }: Command): string {
+  return operand === undefined ? name : `${name} ${operand}`;
 }
 
 /** Returns the help of the program. */
