@@ -110,11 +110,13 @@ export function observe(options: ObserveOptions): Promise<Observation> {
         received: Buffer.concat(received),
       });
     };
+    // Deferred: an alert may stand behind a reset, and on Node 20 a socket that goes away below a callback of TLS takes the
+    // process with it.
+    const finishSoon = (): void => void setImmediate(finish);
     const timer = setTimeout(finish, timeout);
     const fail = (cause: NodeJS.ErrnoException): void => {
       error ??= cause;
-      // An alert may stand behind a reset, or the other way round: both are read before it is over.
-      setImmediate(finish);
+      finishSoon();
     };
     raw.on('error', fail);
     socket.on('error', fail);
@@ -130,7 +132,7 @@ export function observe(options: ObserveOptions): Promise<Observation> {
       if (ca.length > 0 && authorizationError) verification = String(authorizationError);
       if (send !== undefined) return void socket.write(send);
       isDone = true;
-      finish();
+      finishSoon();
     });
     let receivedBytes = 0;
     socket.on('data', (chunk: Buffer) => {
@@ -139,15 +141,15 @@ export function observe(options: ObserveOptions): Promise<Observation> {
       // A head is enough; who answered is not waited for.
       if (receivedBytes < maxReceived && !Buffer.concat(received).includes('\r\n\r\n')) return;
       isDone = true;
-      finish();
+      finishSoon();
     });
     socket.on('end', () => {
       ended = true;
-      setImmediate(finish);
+      finishSoon();
     });
     socket.on('close', () => {
       ended = true;
-      setImmediate(finish);
+      finishSoon();
     });
   });
 }

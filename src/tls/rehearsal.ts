@@ -21,10 +21,13 @@ export function rehearse(credentials: Credentials): Promise<Rehearsal> {
     const server = tls.createServer({ ...options, requestCert: true });
     const client = tls.connect({ ...options, socket: near, servername: '', checkServerIdentity: () => undefined });
     const settle = (result: Rehearsal): void => {
-      client.destroy();
-      near.destroy();
-      far.destroy();
       resolve(result);
+      // Not from within a callback of TLS: on Node 20 that can end the process.
+      setImmediate(() => {
+        client.destroy();
+        near.destroy();
+        far.destroy();
+      });
     };
     const fail = (error: NodeJS.ErrnoException): void => {
       const reason = error.code ?? error.message;
