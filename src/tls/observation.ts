@@ -118,7 +118,11 @@ export function observe(options: ObserveOptions): Promise<Observation> {
       error ??= cause;
       finishSoon();
     };
-    raw.on('error', fail);
+    raw.on('error', (cause) => {
+      // Without a connection, this is the reason of whatever TLS has reported.
+      if (!connected) error = cause;
+      fail(cause);
+    });
     socket.on('error', fail);
     socket.on('keylog', (line: Buffer) => {
       const secret = /^SERVER_HANDSHAKE_TRAFFIC_SECRET \S+ (\S+)/.exec(line.toString('latin1'))?.[1];

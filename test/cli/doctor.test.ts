@@ -201,7 +201,7 @@ live('says that a server chose no subprotocol, or one that was not offered', asy
   const plain = await rawServer((accept) => switching(accept));
   const chosen = await rawServer((accept) => switching(accept, ['Sec-WebSocket-Protocol: chat']));
   try {
-    const settings = { protocol: ['chat'], timeout: 0.5 };
+    const settings = { protocol: ['chat'] };
     assert.equal(troubles(await findingsAt(plain.url, { settings })), [
       'warning server subprotocol-none',
       'warning server close-unanswered',
@@ -241,7 +241,7 @@ live('tells clocks that differ by the Date of an answer', async () => {
 });
 
 live('says that a server finished TLS and never answered, and how far it got', async () => {
-  const settings = { timeout: 0.4 };
+  const settings = { timeout: 1.5 };
   // Nobody reads behind TLS.
   const deaf = { requestCert: true, rejectUnauthorized: true };
   await withTlsServer(
@@ -270,20 +270,20 @@ const story = suite('mtls-ws doctor: a day that was long');
 
 /** Runs the doctor at a URL, as somebody would. */
 function doctor(url: string, files: EndFiles, more: readonly string[] = []): Promise<Outcome> {
-  return run(['doctor', url, ...flagsOf(files), '--timeout', '0.5', ...more]);
+  return run(['doctor', url, ...flagsOf(files), ...more]);
 }
 
 story('takes two runs: no SAN, a CA that is not trusted, a server that never answers', async () => {
   const { servers, otherCa } = kit();
   const files = clientFiles('good');
   const deaf = { requestCert: true, rejectUnauthorized: true };
-  const serve = async (issued: IssuedCertificate, given: EndFiles): Promise<Outcome> => {
+  const serve = async (issued: IssuedCertificate, given: EndFiles, ...more: string[]): Promise<Outcome> => {
     let outcome: Outcome | undefined;
     await withTlsServer(
       { ...deaf, cert: issued.cert, key: issued.key },
       () => {},
       async (port) => {
-        outcome = await doctor(`wss://localhost:${port}/`, given);
+        outcome = await doctor(`wss://localhost:${port}/`, given, more);
       },
     );
     return outcome!;
@@ -294,7 +294,7 @@ story('takes two runs: no SAN, a CA that is not trusted, a server that never ans
   assert.match(first.stdout.toString(), /✗ its certificate has no subject alternative name/);
   assert.match(first.stdout.toString(), /✗ its certificate comes from the CA CN=Test CA, which is not trusted here/);
   assert.match(first.stdout.toString(), /mtls-ws pki issue|main\.js pki issue/);
-  const last = await serve(servers.good, files);
+  const last = await serve(servers.good, files, '--timeout', '1.5');
   assert.is(last.code, 1);
   assert.match(last.stdout.toString(), /✗ it finished the TLS handshake, took our request, and said nothing/);
 });
