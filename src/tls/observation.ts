@@ -1,12 +1,14 @@
 /**
- * A TLS client for diagnosis: it goes on with a server whose certificate is bad, keeps what the server sent, and tells what
- * it saw. It verifies nothing, so nothing may be sent on it to a server that was not verified in another way.
+ * A TLS client for diagnosis: it keeps what the server sent, and tells what it saw. Unless it is to send something, it goes
+ * on with a server whose certificate is bad, and verifies nothing.
  */
 import * as net from 'node:net';
 import { Duplex } from 'node:stream';
 import * as tls from 'node:tls';
 import { alpnProtocols, tlsOptions } from './defaults.js';
-import { type Alert, alertOf } from './errors.js';
+import { type Alert, alertOf, codeOfVerification } from './errors.js';
+import { identityFromChain } from './identity.js';
+import { serverNameFault } from './verified-peer.js';
 
 export interface ObserveOptions {
   readonly host: string;
@@ -19,8 +21,11 @@ export interface ObserveOptions {
   readonly cert?: string;
   readonly key?: string;
   readonly passphrase?: string;
-  /** Written after the TLS handshake. Default: nothing, and the observation ends with the handshake. */
-  readonly send?: Uint8Array;
+  /**
+   * Written after the TLS handshake, if the certificate of the server leads to `ca` and is for `name`. Default: nothing,
+   * and the observation ends with the handshake.
+   */
+  readonly send?: { readonly bytes: Uint8Array; readonly name: string };
   /** Milliseconds for all of it. */
   readonly timeout: number;
 }
@@ -40,8 +45,8 @@ export interface Observation {
   readonly alert: Alert | undefined;
   /** What Node reported; `undefined` when the connection just ended. */
   readonly error: NodeJS.ErrnoException | undefined;
-  /** `done`: this end had seen enough. `ended`: the server ended it. `timeout`: it was still open at the timeout. */
-  readonly outcome: 'done' | 'error' | 'ended' | 'timeout';
+  /** `done`: this end had seen enough. `unverified`: it was not sure of the server, and sent nothing. `ended`: the server ended it. `timeout`: it was still open at the timeout. */
+  readonly outcome: 'done' | 'unverified' | 'error' | 'ended' | 'timeout';
   /** The bytes of the server below TLS, up to a bound. */
   readonly recorded: Buffer;
   /** The server's secret of a TLS 1.3 handshake; `undefined` with TLS 1.2, or before the server had answered. */
@@ -70,6 +75,7 @@ export function observe(options: ObserveOptions): Promise<Observation> {
     let protocol: string | undefined;
     let alpn: string | undefined;
     let verification: string | undefined;
+    let fault: Error | undefined;
 
     const raw = net.connect({ host, port });
     raw.setNoDelay(true);
@@ -88,9 +94,12 @@ export function observe(options: ObserveOptions): Promise<Observation> {
       socket: tap,
       servername: serverName,
       ALPNProtocols: [...alpnProtocols],
-      // For diagnosis only: what a bad server says is what is wanted. Nothing here is taken for verified.
-      rejectUnauthorized: false,
-      checkServerIdentity: () => undefined,
+      // For diagnosis only: what a bad server says is what is wanted. Nothing is sent then.
+      rejectUnauthorized: send !== undefined,
+      checkServerIdentity: (_host, certificate) => {
+        fault = send === undefined ? undefined : nameFault(certificate.raw, send.name);
+        return fault;
+      },
     });
     const finish = (): void => {
       clearTimeout(timer);
@@ -104,7 +113,15 @@ export function observe(options: ObserveOptions): Promise<Observation> {
         verification,
         alert: alertOf(error),
         error,
-        outcome: isDone ? 'done' : error !== undefined ? 'error' : ended ? 'ended' : 'timeout',
+        outcome: isDone
+          ? 'done'
+          : isRefusalOfOurs(error) || fault !== undefined
+            ? 'unverified'
+            : error !== undefined
+              ? 'error'
+              : ended
+                ? 'ended'
+                : 'timeout',
         recorded: Buffer.concat(recorded),
         handshakeSecret,
         received: Buffer.concat(received),
@@ -134,7 +151,7 @@ export function observe(options: ObserveOptions): Promise<Observation> {
       alpn = socket.alpnProtocol || undefined;
       const { authorizationError } = socket;
       if (ca.length > 0 && authorizationError) verification = String(authorizationError);
-      if (send !== undefined) return void socket.write(send);
+      if (send !== undefined) return void socket.write(send.bytes);
       isDone = true;
       finishSoon();
     });
@@ -156,6 +173,20 @@ export function observe(options: ObserveOptions): Promise<Observation> {
       finishSoon();
     });
   });
+}
+
+/** Never throws: Node would take that for an uncaught exception. */
+function nameFault(der: Buffer, name: string): Error | undefined {
+  try {
+    return serverNameFault(identityFromChain([der]), name);
+  } catch (error) {
+    return error as Error;
+  }
+}
+
+/** Whether an error is a result of verification at this end. */
+function isRefusalOfOurs(error: NodeJS.ErrnoException | undefined): boolean {
+  return error?.code !== undefined && codeOfVerification(error.code) !== 'certificate-unknown';
 }
 
 /** Returns a stream over a socket that shows each chunk of the other end. */

@@ -102,6 +102,7 @@ export const findingSeverities = {
   'asks-for-certificate': 'ok',
   'asks-for-no-certificate': 'error',
   'issuer-not-accepted': 'warning',
+  'certificate-differs': 'error',
   'enters-without-certificate': 'error',
   'refuses-without-certificate': 'ok',
   // The opening handshake

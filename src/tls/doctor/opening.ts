@@ -212,6 +212,11 @@ function judgeAnswer(error: HandshakeError, opening: Opening, context: OpeningCo
 
 /** What the server made of a request of a client that showed no certificate. */
 export function judgeWithoutCertificate(seen: Observation, wasAsked: boolean, timeout: number): Finding[] {
+  if (seen.outcome === 'unverified') {
+    const text = 'the next connection met another certificate, which cannot be trusted: nothing was sent on it';
+    const cause = 'several servers are behind this address, and not all of them have the right certificate';
+    return [finding('certificate-differs', 'server', text, { cause })];
+  }
   const status = statusOf(seen.received);
   if (status === 101) {
     const text = 'it opened a WebSocket for a client without any certificate: everybody gets in';

@@ -50,7 +50,7 @@ export interface ServerToExamine {
 
 /** Examines a server; rejects only if `credentials` cannot be used. */
 export async function examineServer(server: ServerToExamine): Promise<Finding[]> {
-  const { host, port, serverName, timeout, own, isImpostor, plainCommand } = server;
+  const { host, port, name, serverName, timeout, own, isImpostor, plainCommand } = server;
   const ca = server.anchors?.map(({ x509 }) => x509.toString());
   const first = await observe({ host, port, serverName, timeout, ca });
   const flight = readServerFlight(first.recorded, first.handshakeSecret);
@@ -58,17 +58,18 @@ export async function examineServer(server: ServerToExamine): Promise<Finding[]>
   const isReadable = first.secured || (flight.isComplete && flight.chain.length > 0);
   if (!isReadable) return [explainNoTls(first, server)];
 
-  const findings = [...judgeTls(first, server), ...judgeServerChain(flight, server)];
+  const chain = judgeServerChain(flight, server);
+  const findings = [...judgeTls(first, server), ...chain.findings];
   if (first.verification !== undefined && !hasError(findings))
     findings.push(judgeVerdict(first.verification, 'server'));
-  const isVerified = server.anchors !== undefined && !hasError(findings);
+  const isVerified = chain.isProven && !hasError(findings);
   findings.push(...judgeRequest(flight, own));
   if (!isVerified) {
     const why = server.anchors === undefined ? 'without a CA that can be used' : 'with these errors';
     const text = `the WebSocket was not tried: ${why}, nothing is sent to a server`;
     return [...findings, finding('not-checked', 'server', text)];
   }
-  const without = observe({ host, port, serverName, timeout, send: server.requests.upgrade });
+  const without = observe({ host, port, serverName, ca, timeout, send: { bytes: server.requests.upgrade, name } });
   // Both are tried at once: a silent server would make each last until the timeout.
   const [stranger, opening] = await Promise.all([without, server.open?.()]);
   findings.push(...judgeWithoutCertificate(stranger, flight.certificateRequest !== undefined, timeout));
@@ -77,7 +78,7 @@ export async function examineServer(server: ServerToExamine): Promise<Finding[]>
     findings.push(finding('not-checked', 'server', text));
   } else {
     const authorities = flight.certificateRequest?.authorities.map(({ text }) => text) ?? [];
-    const plain = opening.isSilent ? await askPlainly(server) : undefined;
+    const plain = opening.isSilent ? await askPlainly(server, ca) : undefined;
     const outcome = judgeOpening(opening, { own, isImpostor, authorities, timeout, plain, plainCommand });
     // Its cause says it then.
     const isRefused = outcome.some(({ id }) => id === 'our-certificate-refused');
@@ -91,9 +92,10 @@ export async function examineServer(server: ServerToExamine): Promise<Finding[]>
 }
 
 /** Returns the status of the answer to a plain request; 0 when there was none. */
-async function askPlainly(server: ServerToExamine): Promise<number> {
-  const { host, port, serverName, timeout, credentials, requests } = server;
-  const { received } = await observe({ host, port, serverName, timeout, send: requests.plain, ...credentials });
+async function askPlainly(server: ServerToExamine, ca: readonly string[] | undefined): Promise<number> {
+  const { host, port, name, serverName, timeout, credentials, requests } = server;
+  const send = { bytes: requests.plain, name };
+  const { received } = await observe({ host, port, serverName, ca, timeout, send, ...credentials });
   return statusOf(received) ?? 0;
 }
 
@@ -203,17 +205,19 @@ function judgeTls(seen: Observation, { url, minVersion }: ServerToExamine): Find
   return [finding('tls-ok', 'server', `it speaks TLS ${protocol.slice(4)}${alpn}`)];
 }
 
-function judgeServerChain(flight: ServerFlight, server: ServerToExamine): Finding[] {
+function judgeServerChain(flight: ServerFlight, server: ServerToExamine): { findings: Finding[]; isProven: boolean } {
+  const unread = (found: Finding) => ({ findings: [found], isProven: false });
   let chain: Examined[];
   try {
     chain = flight.chain.map(examined);
   } catch (error) {
     const reason = escapeText(error instanceof Error ? error.message : String(error));
-    return [finding('certificate-malformed', 'server', `its certificate cannot be read (${reason})`)];
+    return unread(finding('certificate-malformed', 'server', `its certificate cannot be read (${reason})`));
   }
   const [leaf] = chain;
-  if (leaf === undefined)
-    return [finding('certificate-missing', 'server', 'it presented no certificate that can be read')];
+  if (leaf === undefined) {
+    return unread(finding('certificate-missing', 'server', 'it presented no certificate that can be read'));
+  }
   const reissue = reissueFor([server.name]);
   const findings = judgeLeaf(leaf, 'server', {
     role: 'server',
@@ -221,17 +225,16 @@ function judgeServerChain(flight: ServerFlight, server: ServerToExamine): Findin
     hosts: [server.name],
     reissue,
   });
-  if (server.anchors !== undefined && server.anchors.length > 0) {
-    const { findings: found, proven } = judgeChain(chain, server.anchors, {
-      subject: 'server',
-      reissue: reissue('server'),
-    });
-    findings.push(...found);
-    if (proven !== undefined && server.revocation !== undefined) {
-      findings.push(...judgeRevocation(proven, server.revocation, 'server', reissue));
-    }
+  if (server.anchors === undefined) return { findings, isProven: false };
+  const { findings: found, proven } = judgeChain(chain, server.anchors, {
+    subject: 'server',
+    reissue: reissue('server'),
+  });
+  findings.push(...found);
+  if (proven !== undefined && server.revocation !== undefined) {
+    findings.push(...judgeRevocation(proven, server.revocation, 'server', reissue));
   }
-  return findings;
+  return { findings, isProven: proven !== undefined };
 }
 
 /** What the server asks of a client's certificate, and whether ours is of one of the CAs that it names. */

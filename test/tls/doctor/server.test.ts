@@ -179,6 +179,20 @@ certificate('is not judged without a CA, but shown', async () => {
   assert.is(received.length, 0);
 });
 
+for (const name of ['otherCa', 'wrongHost'] as const) {
+  certificate(`tells when the next connection meets another, and sends nothing on it (${name})`, async () => {
+    const received: Buffer[] = [];
+    const onSocket = (socket: TLSSocket): void => void socket.on('data', (chunk: Buffer) => received.push(chunk));
+    await withTlsServer({ requestCert: false }, onSocket, async (port, server) => {
+      const other = kit().servers[name];
+      server.once('secureConnection', () => server.setSecureContext({ cert: other.cert, key: other.key }));
+      const found = await examine(port);
+      assert.ok(troubles(found).includes('error server certificate-differs'), troubles(found).join(', '));
+    });
+    assert.equal(received, []);
+  });
+}
+
 certificate.run();
 
 const strangers = suite('doctor: clients without a certificate');
