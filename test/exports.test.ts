@@ -99,7 +99,7 @@ const doors: Readonly<Record<string, readonly string[]>> = {
     'verifyCrl',
     'verifyPeer',
   ],
-  './pki': ['createAuthority', 'createDevelopmentPki'],
+  './pki': ['createAuthority', 'createDevelopmentPki', 'loadAuthority', 'loadRevocationList'],
   './conformance': [
     'NotTestableError',
     'allCases',

@@ -14,7 +14,7 @@ import { reasonOf } from './system-error.js';
 type Given = ReadonlyMap<FlagName, { texts: readonly string[]; where: string }>;
 
 /**
- * Returns the settings and the operand of a run. With `--help` nothing else is asked for.
+ * Returns the settings and the operands of a run. With `--help` nothing else is asked for.
  *
  * @throws Fault (exit code 2) on an unknown flag or key, a value that is none, a missing flag or operand
  */
@@ -22,9 +22,9 @@ export function readArguments(
   command: Command,
   args: readonly string[],
   environment: NodeJS.ProcessEnv,
-): { settings: Settings; operand: string } {
+): { settings: Settings; operands: readonly string[] } {
   const { given, operands } = fromCommandLine(command, args);
-  if (given.has('help')) return { settings: { help: true }, operand: '' };
+  if (given.has('help')) return { settings: { help: true }, operands: [] };
   const fromEnvironment = readEnvironment(command, environment);
   const configFile = (given.get('config') ?? fromEnvironment.get('config'))?.texts[0];
   const fromFile: Given = configFile === undefined ? new Map() : readConfig(configFile);
@@ -37,21 +37,26 @@ export function readArguments(
     settings[name] = flags[name].isList === true ? values : values[values.length - 1];
   }
 
-  if (operands.length > (command.operand === undefined ? 0 : 1)) {
+  const { least, most } = operandCount(command);
+  if (operands.length > most) {
     const surplus = escapeText(operands[operands.length - 1]!);
     throw usageFault(`"${surplus}" is one argument too many`, seeHelp(command));
   }
   const missing: string[] = command.required.filter((name) => settings[name] === undefined).map((name) => `--${name}`);
   const whereFlags = missing.length > 0 ? 'flags can also come from the environment or --config; ' : '';
-  const needsOperand = command.operand !== undefined && !command.operand.startsWith('[');
-  if (needsOperand && operands.length === 0) missing.unshift(command.operand!);
+  if (operands.length < least) missing.unshift(command.operand!);
   if (missing.length > 0) {
     throw usageFault(
       `${missing.join(', ')} ${missing.length > 1 ? 'are' : 'is'} missing`,
       `${whereFlags}${seeHelp(command)}`,
     );
   }
-  return { settings, operand: operands[0] ?? '' };
+  return { settings, operands };
+}
+
+function operandCount({ operand }: Command): { least: number; most: number } {
+  if (operand === undefined) return { least: 0, most: 0 };
+  return { least: operand.startsWith('[') ? 0 : 1, most: operand.includes('…') ? Number.POSITIVE_INFINITY : 1 };
 }
 
 /** Returns the flags a command takes. */

@@ -9,8 +9,8 @@ export interface Command {
   readonly name: string;
   /** One line for the list of commands. */
   readonly summary: string;
-  /** The one operand, in capitals, in brackets when it may be left out; `undefined` when there is none. */
-  readonly operand?: 'URL' | '[URL]' | 'DIR';
+  /** The operand, in capitals: with … there may be several, in brackets also none. `undefined` when there is none. */
+  readonly operand?: 'URL' | '[URL]' | 'DIR' | 'NAME' | 'FILE…' | '[FILE…]';
   /** The flags it takes beside the common ones, in the order of the help. */
   readonly flags: readonly FlagName[];
   /** Those of them that it cannot do without. */
@@ -22,5 +22,5 @@ export interface Command {
   /** What the help says below the flags. */
   readonly notes: string;
   /** @throws Fault when it cannot be done */
-  run(settings: Settings, operand: string): Promise<ExitCode>;
+  run(settings: Settings, ...operands: string[]): Promise<ExitCode>;
 }

@@ -26,12 +26,11 @@ const names = ['ca', 'cert', 'key'] as const;
  * @throws Fault (exit code 2) that names the flag, the file and the reason, when one cannot be read or is empty
  */
 export function readCredentials(settings: Settings): Credentials {
-  const passphraseFile = settings['passphrase-file'];
   return {
     ca: read('ca', settings.ca!),
     cert: read('cert', settings.cert!),
     key: read('key', settings.key!),
-    ...(passphraseFile === undefined ? {} : { passphrase: firstLine(read('passphrase-file', passphraseFile)) }),
+    ...readPassphrase(settings),
     minVersion: settings['min-tls'] === '1.2' ? 'TLSv1.2' : 'TLSv1.3',
   };
 }
@@ -48,12 +47,21 @@ export function readGivenCredentials(settings: Settings): Partial<Credentials> &
   const given: { ca?: Buffer; cert?: Buffer; key?: Buffer; caKey?: Buffer } = {};
   for (const name of names) if (settings[name] !== undefined) given[name] = read(name, settings[name]);
   if (settings['ca-key'] !== undefined) given.caKey = read('ca-key', settings['ca-key']);
-  const passphraseFile = settings['passphrase-file'];
   return {
     ...given,
-    ...(passphraseFile === undefined ? {} : { passphrase: firstLine(read('passphrase-file', passphraseFile)) }),
+    ...readPassphrase(settings),
     minVersion: settings['min-tls'] === '1.2' ? 'TLSv1.2' : 'TLSv1.3',
   };
+}
+
+/**
+ * Returns the first line of `--passphrase-file`, if that was given.
+ *
+ * @throws Fault (exit code 2) when it cannot be read or is empty
+ */
+export function readPassphrase(settings: Settings): { passphrase?: string } {
+  const file = settings['passphrase-file'];
+  return file === undefined ? {} : { passphrase: firstLine(read('passphrase-file', file)) };
 }
 
 /** Returns the fault for credentials that were refused, naming the file; `undefined` for any other error. */
@@ -77,7 +85,8 @@ const advice: Readonly<Record<string, string>> = {
   'wrong-passphrase': 'check --passphrase-file',
 };
 
-function read(flag: 'ca' | 'cert' | 'key' | 'ca-key' | 'passphrase-file', file: string): Buffer {
+/** Returns what the file of a flag holds. @throws Fault (exit code 2) when it cannot be read or is empty */
+export function read(flag: 'ca' | 'cert' | 'key' | 'ca-key' | 'passphrase-file', file: string): Buffer {
   let bytes: Buffer;
   try {
     bytes = readFileSync(file);

@@ -38,6 +38,7 @@ export const doctor: Command = {
     host: 'without a URL: a name the certificate must be for; may be repeated',
     timeout: 'for each step with a server (default 5)',
     strict: 'warnings count as errors',
+    json: 'prints what was found as JSON',
   },
   notes: `Without a URL it looks at the files: those of a server with --host, otherwise
 those of the end that the certificate says it is for. With a URL it looks at the

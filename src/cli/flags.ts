@@ -5,6 +5,8 @@
  * that `--config` names (`"min-tls": "1.2"`), in this order of precedence.
  */
 
+import type { CertificateKind, KeyType, RevokedCertificate } from '../tls/pki/index.js';
+
 /** The values of the flags of one run; a flag that was not given is `undefined`. */
 export interface Settings {
   readonly port?: number;
@@ -33,10 +35,22 @@ export interface Settings {
   readonly 'report-json'?: string;
   readonly 'report-junit'?: string;
   readonly 'report-html'?: string;
-  readonly crl?: readonly string[];
   readonly protocol?: readonly string[];
-  readonly json?: boolean;
   readonly 'min-tls'?: '1.2' | '1.3';
+  readonly kind?: CertificateKind;
+  readonly uri?: readonly string[];
+  readonly email?: readonly string[];
+  readonly 'common-name'?: string;
+  readonly days?: number;
+  /** In milliseconds since 1970. */
+  readonly 'not-after'?: number;
+  readonly 'key-type'?: KeyType;
+  readonly 'self-signed'?: boolean;
+  readonly 'path-length'?: number;
+  readonly crl?: readonly string[];
+  readonly serial?: readonly string[];
+  readonly reason?: RevokedCertificate['reason'];
+  readonly json?: boolean;
   readonly trace?: boolean;
   readonly config?: string;
   readonly help?: boolean;
@@ -78,6 +92,45 @@ function readChunking(text: string): string | undefined {
 
 function readTlsVersion(text: string): string | undefined {
   return text === '1.2' || text === '1.3' ? text : undefined;
+}
+
+const kinds: readonly CertificateKind[] = ['server', 'client', 'both', 'any'];
+const keyTypes: readonly KeyType[] = ['ec-p256', 'ec-p384', 'rsa-2048', 'rsa-3072', 'rsa-4096', 'ed25519'];
+const reasons: readonly NonNullable<RevokedCertificate['reason']>[] = [
+  'unspecified',
+  'keyCompromise',
+  'cACompromise',
+  'affiliationChanged',
+  'superseded',
+  'cessationOfOperation',
+  'privilegeWithdrawn',
+];
+
+function oneOf(words: readonly string[]): Pick<Flag, 'expects' | 'read'> {
+  return {
+    expects: `${words.slice(0, -1).join(', ')} or ${words[words.length - 1]}`,
+    read: (text) => words.find((word) => word.toLowerCase() === text.toLowerCase()),
+  };
+}
+
+function readPathLength(text: string): number | undefined {
+  return /^\d{1,2}$/.test(text) ? Number(text) : undefined;
+}
+
+/** A day means its last second, as it does on a certificate. */
+function readDate(text: string): number | undefined {
+  const match = /^(\d{4}-\d\d-(\d\d))(T\d\d:\d\d(?::\d\d)?Z)?$/.exec(text);
+  if (match === null) return undefined;
+  const date = new Date(`${match[1]}${match[3] ?? 'T23:59:59Z'}`);
+  // `Date` brings February 30th to March, and 24:00 to the next day.
+  return date.getUTCDate() === Number(match[2]) ? date.getTime() : undefined;
+}
+
+/** As certificates write it: whole octets in upper case. Colons, spaces and `0x` are how other programs write it. */
+function readSerial(text: string): string | undefined {
+  const hex = text.replace(/^0x|[: ]/gi, '').replace(/^0+(?=.)/, '');
+  if (!/^[0-9a-f]{1,40}$/i.test(hex)) return undefined;
+  return hex === '0' || hex.length % 2 === 0 ? hex.toUpperCase() : `0${hex.toUpperCase()}`;
 }
 
 export const flags: Readonly<Record<FlagName, Flag>> = {
@@ -133,15 +186,50 @@ export const flags: Readonly<Record<FlagName, Flag>> = {
   'report-json': { metavar: 'FILE', help: 'writes all that was seen as JSON', isPath: true },
   'report-junit': { metavar: 'FILE', help: 'writes the results as JUnit XML', isPath: true },
   'report-html': { metavar: 'FILE', help: 'writes a page with every byte of every case', isPath: true },
-  crl: { metavar: 'FILE', help: 'PEM: the revocation list of the CA', isPath: true, isList: true },
   protocol: { metavar: 'NAME', help: 'a subprotocol to offer; may be repeated', isList: true },
-  json: { help: 'prints what was found as JSON' },
   'min-tls': {
     metavar: '1.2|1.3',
     help: 'oldest TLS version allowed (default 1.3)',
     expects: '1.2 or 1.3',
     read: readTlsVersion,
   },
+  kind: {
+    metavar: 'KIND',
+    help: 'which end it is for, its extended key usage: server, client, both, or any, which leaves it open',
+    ...oneOf(kinds),
+  },
+  uri: { metavar: 'URI', help: 'a URI in it, such as a SPIFFE ID; may be repeated', isList: true },
+  email: { metavar: 'ADDRESS', help: 'an e-mail address in it; may be repeated', isList: true },
+  'common-name': { metavar: 'TEXT', help: 'the common name of its subject (default: the last part of NAME)' },
+  days: { metavar: 'N', help: 'how many days it is valid', expects: 'a count from 1 on', read: readCount },
+  'not-after': {
+    metavar: 'DATE',
+    help: 'the last day, or second, that it is valid: 2027-01-31, or 2027-01-31T12:00:00Z',
+    expects: 'a date like 2027-01-31 or 2027-01-31T12:00:00Z',
+    read: readDate,
+  },
+  'key-type': {
+    metavar: 'TYPE',
+    help: `the key that is made for it: ${keyTypes.join(', ')} (default ec-p256)`,
+    ...oneOf(keyTypes),
+  },
+  'self-signed': { help: 'a root, which no other CA has issued' },
+  'path-length': {
+    metavar: 'N',
+    help: 'how many CAs may stand between it and a certificate that is no CA (default: 0; without limit for a root)',
+    expects: 'a number from 0 to 99',
+    read: readPathLength,
+  },
+  crl: { metavar: 'FILE', help: 'PEM: the revocation list of the CA', isPath: true, isList: true },
+  serial: {
+    metavar: 'HEX',
+    help: 'a serial number, when there is no file of the certificate; may be repeated',
+    isList: true,
+    expects: 'a serial number in hexadecimal',
+    read: readSerial,
+  },
+  reason: { metavar: 'WORD', help: `why: ${reasons.join(', ')}`, ...oneOf(reasons) },
+  json: { help: 'prints JSON' },
   trace: { help: 'explains every byte after the TLS handshake on stderr; prints secrets' },
   config: { metavar: 'FILE', help: 'JSON file with flags: { "ca": "ca.pem", "port": 8443 }', isPath: true },
   help: { short: 'h', help: 'prints this text' },

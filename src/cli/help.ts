@@ -38,6 +38,20 @@ Exit codes: 0 done; 1 the network or the peer; 2 usage or local credentials.
 `;
 }
 
+/** Returns the help of the commands that begin with the same word. */
+export function groupHelp(word: string, commands: readonly Command[], paint: Paint): string {
+  return `${paint.bold(`mtls-ws ${word}`)}
+
+${paint.bold('commands')}
+${table(
+  commands.map(synopsis),
+  commands.map((command) => command.summary),
+)}
+
+mtls-ws ${word} COMMAND --help says what a command takes.
+`;
+}
+
 /** Returns the help of one command. */
 export function commandHelp(command: Command, paint: Paint): string {
   const shown = flagsOf(command).filter((name) => !command.withoutEffect?.includes(name));
@@ -72,7 +86,8 @@ function flagUsage(name: FlagName): string {
 
 function usageOf(command: Command, name: FlagName): string {
   if (command.required.includes(name)) return flagUsage(name);
-  return command.name === 'pki init' && name === 'host' ? `[${flagUsage(name)}]…` : `[${flagUsage(name)}]`;
+  const mayRepeat = command.name.startsWith('pki ') && flags[name].isList === true;
+  return mayRepeat ? `[${flagUsage(name)}]…` : `[${flagUsage(name)}]`;
 }
 
 /** Words that must not be broken, on lines that are indented after the first. */

@@ -12,8 +12,11 @@ import { demo } from './demo.js';
 import { doctor } from './doctor.js';
 import { failure } from './failure.js';
 import { type ExitCode, exitCodes, usageFault } from './fault.js';
-import { commandHelp, programHelp, synopsis } from './help.js';
+import { commandHelp, groupHelp, programHelp } from './help.js';
 import { pkiInit } from './pki.js';
+import { pkiIssue, pkiIssueCa } from './pki-issue.js';
+import { pkiRevoke } from './pki-revoke.js';
+import { pkiShow } from './pki-show.js';
 import { serve } from './serve.js';
 import { fitted, paintFor } from './terminal.js';
 import { version } from './version.js';
@@ -22,6 +25,10 @@ const commands: readonly Command[] = [
   serve,
   connectCommand,
   pkiInit,
+  pkiIssue,
+  pkiIssueCa,
+  pkiRevoke,
+  pkiShow,
   doctor,
   demo,
   conformanceServer,
@@ -43,20 +50,25 @@ async function main(given: readonly string[]): Promise<ExitCode> {
     process.stdout.write(`${version()}\n`);
     return exitCodes.done;
   }
+  const group = commands.filter(({ name }) => name.startsWith(`${first} `));
+  if (group.length > 0 && isHelp(args[1])) {
+    process.stdout.write(groupHelp(first!, group, paint));
+    return exitCodes.done;
+  }
   const { command, rest } = findCommand(args);
-  const { settings, operand } = readArguments(command, rest, process.env);
+  const { settings, operands } = readArguments(command, rest, process.env);
   if (settings.help === true) {
     process.stdout.write(commandHelp(command, paint));
     return exitCodes.done;
   }
-  return command.run(settings, operand);
+  return command.run(settings, ...operands);
 }
 
 function isHelp(arg: string | undefined): boolean {
   return arg === '--help' || arg === '-h';
 }
 
-/** The command of the first words, and what stands behind them. `pki --help` means `pki init --help`. */
+/** The command of the first words, and what stands behind them. */
 function findCommand(args: readonly string[]): { command: Command; rest: readonly string[] } {
   const [first, second] = args;
   if (first === undefined) throw usageFault('no command was given', 'try mtls-ws demo, or see mtls-ws --help');
@@ -67,10 +79,9 @@ function findCommand(args: readonly string[]): { command: Command; rest: readonl
   if (one !== undefined) return { command: one, rest: args.slice(1) };
   const two = commands.find(({ name }) => name === `${first} ${second}`);
   if (two !== undefined) return { command: two, rest: args.slice(2) };
-  const below = commands.find(({ name }) => name.startsWith(`${first} `));
-  if (below !== undefined && isHelp(second)) return { command: below, rest: args.slice(1) };
-  const given = below === undefined || second === undefined ? first : `${first} ${second}`;
-  const advice = below === undefined ? 'see mtls-ws --help' : `use mtls-ws ${synopsis(below)}`;
+  const isGroup = commands.some(({ name }) => name.startsWith(`${first} `));
+  const given = isGroup && second !== undefined ? `${first} ${second}` : first;
+  const advice = `see mtls-ws ${isGroup ? `${first} ` : ''}--help`;
   throw usageFault(`"${escapeText(given)}" is not a command`, advice);
 }
 

@@ -23,6 +23,7 @@ export interface RunOptions {
   /** PEM: the certificate and the key of the runner. */
   readonly cert?: string | Buffer | undefined;
   readonly key?: string | Buffer | undefined;
+  /** Unlocks `key`, and `caKey` if that is locked by the same. */
   readonly passphrase?: string | undefined;
   /** Default `TLSv1.3`. */
   readonly minVersion?: 'TLSv1.2' | 'TLSv1.3' | undefined;

@@ -9,6 +9,7 @@ import { setMaxListeners } from 'node:events';
 import { UsageError } from '../errors.js';
 import { HeadParser, plainResponse, type RequestHead } from '../handshake/index.js';
 import { escapeText } from '../text.js';
+import { unlocked } from '../tls/pki/forgery/index.js';
 import type { Case, CaseResult, ExchangeCase } from './case.js';
 import { chunkingName } from './chunking.js';
 import { Exchange } from './exchange.js';
@@ -275,14 +276,14 @@ class ClientRun {
         );
       });
       const { ca, cert, key } = this.#credentials ?? { ca: '' };
-      const { caKey, badCertificates } = this.#options;
+      const { caKey, passphrase, badCertificates } = this.#options;
       const context: TlsClientContext = {
         ...{ target: 'client', host: this.#urlHost.replace(/^\[(.*)\]$/, '$1'), deadline, signal, badCertificates },
         ...{
           ca: String(ca),
           cert: String(cert),
-          key: String(key),
-          caKey: caKey === undefined ? undefined : String(caKey),
+          key: unlocked(String(key), passphrase),
+          caKey: caKey === undefined ? undefined : unlocked(String(caKey), passphrase),
         },
         invite: resolve,
         exchange: (socket) => this.#exchange({ socket, tcp: socket }, greeting, whole, deadline, []),

@@ -2,6 +2,7 @@
 import { setMaxListeners } from 'node:events';
 import { UsageError } from '../errors.js';
 import { escapeText } from '../text.js';
+import { unlocked } from '../tls/pki/forgery/index.js';
 import type { Case, CaseResult, ExchangeCase } from './case.js';
 import { chunkingName } from './chunking.js';
 import { Exchange } from './exchange.js';
@@ -180,7 +181,7 @@ class ServerRun {
   }
 
   #tlsContext(deadline: number, signal: AbortSignal): TlsServerContext {
-    const { ca, cert = '', key = '', caKey, badCertificates, otherHost } = this.#options;
+    const { ca, cert = '', key = '', caKey, passphrase, badCertificates, otherHost } = this.#options;
     const { host, port, serverName } = this.#address;
     return {
       ...{
@@ -197,8 +198,8 @@ class ServerRun {
       ...{
         ca: String(ca),
         cert: String(cert),
-        key: String(key),
-        caKey: caKey === undefined ? undefined : String(caKey),
+        key: unlocked(String(key), passphrase),
+        caKey: caKey === undefined ? undefined : unlocked(String(caKey), passphrase),
       },
       exchange: (socket) => {
         socket.on('error', () => {});

@@ -93,7 +93,8 @@ export interface Credentials {
 
 type Option = keyof CredentialInput;
 
-function fault(option: Option, code: string, words: string, cause?: unknown): UsageError {
+/** Returns the error about a credential. */
+export function fault(option: Option, code: string, words: string, cause?: unknown): UsageError {
   return new UsageError(code, `${option}: ${words}`, { option }, cause === undefined ? undefined : { cause });
 }
 
@@ -102,7 +103,7 @@ function isPem(value: unknown): value is PemInput {
 }
 
 /** Runs a reader of PEM, and says which option its fault is in. */
-function reading<T>(option: Option, read: () => T): T {
+export function reading<T>(option: Option, read: () => T): T {
   try {
     return read();
   } catch (error) {
@@ -111,7 +112,8 @@ function reading<T>(option: Option, read: () => T): T {
   }
 }
 
-function present(option: 'cert' | 'key', value: unknown): PemInput {
+/** Returns a credential that cannot be done without, as it is. */
+export function present(option: 'cert' | 'key', value: unknown): PemInput {
   if (value === undefined || value === null)
     throw fault(option, 'credential-missing', credentialFaults['credential-missing']);
   if (!isPem(value)) throw fault(option, 'credential-not-pem', credentialFaults['credential-not-pem']);
@@ -147,7 +149,8 @@ function readAuthorities(input: unknown): Pick<Credentials, 'ca' | 'anchors' | '
   return { ca: [toPem(blocks)], anchors: blocks.map(({ der }) => new X509Certificate(der)), authorityNames };
 }
 
-function parse(option: 'ca' | 'cert', der: Buffer, which: string): ReturnType<typeof parseCertificate> {
+/** Parses a certificate; `which` of them it is goes into the error. */
+export function parse(option: 'ca' | 'cert', der: Buffer, which: string): ReturnType<typeof parseCertificate> {
   try {
     return parseCertificate(der);
   } catch (error) {
@@ -196,15 +199,16 @@ function readRevocation(
   return new Revocation({ lists, anchors, acceptExpired: insecureAcceptExpiredCrl ?? false });
 }
 
-/** Returns the DER of each list in one entry of the option. */
-function readCrls(entry: unknown): Buffer[] {
+/** Returns the DER of each list in one entry of the option, at least one. */
+export function readCrls(entry: unknown): Buffer[] {
   if (!isPem(entry)) throw fault('crl', 'crl-not-pem', credentialFaults['crl-not-pem']);
   // A SEQUENCE of more than 127 octets: DER. What was given may be changed by its owner, and so it is copied.
   if (typeof entry !== 'string' && entry[0] === 0x30 && entry[1]! >= 0x80) return [Buffer.from(entry)];
   return reading('crl', () => readPemCrls(entry)).map(({ der }) => der);
 }
 
-function parseList(der: Buffer, which: string): RevocationList {
+/** Parses a revocation list; `which` of them it is goes into the error. */
+export function parseList(der: Buffer, which: string): RevocationList {
   try {
     return parseCrl(der);
   } catch (error) {
@@ -214,7 +218,8 @@ function parseList(der: Buffer, which: string): RevocationList {
   }
 }
 
-function readKey(input: PemInput, passphrase: string | undefined): { pem: string; key: KeyObject } {
+/** Returns the one private key of PEM text, and that text. */
+export function readKey(input: PemInput, passphrase: string | undefined): { pem: string; key: KeyObject } {
   const block = reading('key', () => readPemPrivateKey(input, { allowEncrypted: passphrase !== undefined }));
   const pem = typeof input === 'string' ? input : Buffer.from(input).toString('utf8');
   try {

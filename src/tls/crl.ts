@@ -92,6 +92,11 @@ export class RevokedSerials {
     return this.#places.size;
   }
 
+  /** All entries, in the order of the list. */
+  *[Symbol.iterator](): Generator<RevocationEntry> {
+    for (const place of this.#places.values()) yield readEntry(new DerReader(this.#der, place));
+  }
+
   /** @param serialNumber as `Certificate.serialNumber` */
   find(serialNumber: string): RevocationEntry | undefined {
     const place = this.#places.get(serialNumber);

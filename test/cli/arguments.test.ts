@@ -49,11 +49,11 @@ const precedence = suite('arguments: where a setting comes from');
 precedence('takes a flag before the environment, and the environment before the file', () => {
   const file = '{ "port": 3, "ca": "file.pem", "wait": 3 }';
   const environment = { MTLS_WS_PORT: '2', MTLS_WS_CA: 'env.pem' };
-  const { settings, operand } = read(['wss://a', '--port', '1'], environment, file);
+  const { settings, operands } = read(['wss://a', '--port', '1'], environment, file);
   assert.is(settings.port, 1);
   assert.is(settings.ca, 'env.pem');
   assert.is(settings.wait, 3);
-  assert.is(operand, 'wss://a');
+  assert.equal(operands, ['wss://a']);
 });
 
 precedence('takes paths of a file relative to that file', () => {
@@ -90,8 +90,8 @@ precedence('takes the last of a flag that was given twice', () => {
 });
 
 precedence('asks for nothing when help is wanted', () => {
-  assert.equal(read(['--help', '--port', 'x']), { settings: { help: true }, operand: '' });
-  assert.equal(read(['u', '--port', 'x', '-h']), { settings: { help: true }, operand: '' });
+  assert.equal(read(['--help', '--port', 'x']), { settings: { help: true }, operands: [] });
+  assert.equal(read(['u', '--port', 'x', '-h']), { settings: { help: true }, operands: [] });
 });
 
 precedence.run();

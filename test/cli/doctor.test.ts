@@ -425,4 +425,26 @@ page('fits 80 columns, without colour where nobody looks', async () => {
   }
 });
 
+page('gives commands of pki that mend', async () => {
+  const { ca, servers } = kit();
+  write('ca.key', ca.key);
+  const { key } = filesOf(servers.commonNameOnly, 'nameless');
+  const cwd = directory!;
+  const found = async (...args: string[]): Promise<{ code: number | null; findings: Finding[] }> => {
+    const { code, stdout } = await run(['doctor', '--ca', 'ca.pem', ...args, '--host', 'localhost', '--json'], { cwd });
+    return { code, findings: JSON.parse(stdout.toString()).findings };
+  };
+  const mend = async ({ findings }: { findings: Finding[] }, id: string): Promise<void> => {
+    const [, ...words] = findings.find((finding) => finding.id === id)!.fix!.split(' ');
+    const { code, stderr } = await run(words, { cwd });
+    assert.is(code, 0, stderr);
+  };
+  await mend(await found('--cert', 'nameless.pem', '--key', key), 'no-san');
+  const issued = ['--cert', 'new-server.pem', '--key', 'new-server.key'];
+  assert.is((await found(...issued)).code, 0);
+  write('ca.crl', listOf(ca, [], { thisUpdate: new Date('2020-01-01'), nextUpdate: new Date('2020-02-01') }));
+  await mend(await found(...issued, '--crl', 'ca.crl'), 'crl-expired');
+  assert.is((await found(...issued, '--crl', 'ca.crl')).code, 0);
+});
+
 page.run();

@@ -7,6 +7,10 @@ const commands = [
   'serve',
   'connect',
   'pki init',
+  'pki issue',
+  'pki issue-ca',
+  'pki revoke',
+  'pki show',
   'doctor',
   'demo',
   'conformance server',
@@ -45,8 +49,8 @@ main('prints the same help for -h and help', async () => {
     ],
     [
       ['pki', 'init', '--help'],
-      ['pki', '-h'],
-      ['help', 'pki'],
+      ['pki', 'init', '-h'],
+      ['help', 'pki', 'init'],
     ],
     [
       ['connect', '--help'],
@@ -57,6 +61,15 @@ main('prints the same help for -h and help', async () => {
     assert.match(expected!.stdout.toString(), /-h/);
     for (const outcome of same) assert.equal(outcome, expected);
   }
+});
+
+main('lists the commands that begin with a word, for help on that word', async () => {
+  const outcomes = await Promise.all([run(['pki', '--help']), run(['pki', '-h']), run(['help', 'pki'])]);
+  const text = outcomes[0]!.stdout.toString();
+  for (const name of commands) {
+    assert.is(new RegExp(`^ {2}${name} `, 'm').test(text), name.startsWith('pki '), name);
+  }
+  for (const outcome of outcomes) assert.equal(outcome, outcomes[0]);
 });
 
 main('prints its version', async () => {
@@ -70,14 +83,15 @@ const refused: readonly (readonly [readonly string[], string])[] = [
   [[], 'mtls-ws: no command was given; try mtls-ws demo, or see mtls-ws --help\n'],
   [['foo'], 'mtls-ws: "foo" is not a command; see mtls-ws --help\n'],
   [['help', 'foo'], 'mtls-ws: "foo" is not a command; see mtls-ws --help\n'],
-  [['pki'], 'mtls-ws: "pki" is not a command; use mtls-ws pki init DIR\n'],
-  [['pki', 'x\n'], 'mtls-ws: "pki x\\n" is not a command; use mtls-ws pki init DIR\n'],
+  [['pki'], 'mtls-ws: "pki" is not a command; see mtls-ws pki --help\n'],
+  [['pki', 'x\n'], 'mtls-ws: "pki x\\n" is not a command; see mtls-ws pki --help\n'],
   [['--trace', 'serve'], 'mtls-ws: "--trace" stands before the command; flags come after it, see mtls-ws --help\n'],
   [['serve', '--foo'], 'mtls-ws serve: "--foo" is not a flag of serve; see mtls-ws serve --help\n'],
   [
     ['connect'],
     'mtls-ws connect: URL, --ca, --cert, --key are missing; flags can also come from the environment or --config; see mtls-ws connect --help\n',
   ],
+  [['pki', 'show'], 'mtls-ws pki show: FILE… is missing; see mtls-ws pki show --help\n'],
   [['pki', 'init'], 'mtls-ws pki init: DIR is missing; see mtls-ws pki init --help\n'],
 ];
 

@@ -69,10 +69,17 @@ export function run(args: readonly string[], options: Parameters<typeof start>[1
   return start(args, { input: '', ...options }).outcome;
 }
 
+const temporary: string[] = [];
+
 /** A directory that is removed when the process of the tests ends. */
 export function temporaryDirectory(): string {
   const directory = mkdtempSync(join(tmpdir(), 'mtls-ws-cli-'));
-  process.on('exit', () => rmSync(directory, { recursive: true, force: true }));
+  if (temporary.length === 0) {
+    process.on('exit', () => {
+      for (const path of temporary) rmSync(path, { recursive: true, force: true });
+    });
+  }
+  temporary.push(directory);
   return directory;
 }
 

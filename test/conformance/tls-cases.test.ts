@@ -1,4 +1,5 @@
 /** The TLS cases against our own ends, which must pass, and against lax ones, which must be found out. */
+import { createPrivateKey } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -241,6 +242,24 @@ servers('show certificates signed with MD5 where the CA has an RSA key', async (
     } finally {
       await close();
     }
+  }
+});
+
+servers('take keys that are locked by a passphrase, that of the CA too', async () => {
+  const lock = (key: string) =>
+    createPrivateKey(key).export({ type: 'pkcs8', format: 'pem', cipher: 'aes-256-cbc', passphrase: 'secret' });
+  const { ca, clients } = kit();
+  const { server, url } = await startServer({ minVersion: 'TLSv1.2' });
+  server.on('connection', echo);
+  try {
+    const results = await testServer({
+      ...{ ca: ca.cert, cert: clients.good.cert, key: lock(clients.good.key), caKey: lock(ca.key) },
+      ...{ url, passphrase: 'secret', ids: ['*expired*'], cases: tlsServerCases },
+    });
+    assert.ok(results.length > 0);
+    for (const { verdict, reason } of results) assert.is(verdict, 'passed', reason);
+  } finally {
+    await server.close();
   }
 });
 

@@ -6,7 +6,7 @@
 import { Buffer } from 'node:buffer';
 import { createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto';
 import { attributeOids, purposeOids } from '../../src/tls/oids.js';
-import { generateKeyPair, randomSerial, withKey } from '../../src/tls/pki/authority.js';
+import { randomSerial, withKey } from '../../src/tls/pki/authority.js';
 import { keyIdentifier, writeCertificate } from '../../src/tls/pki/certificate-writer.js';
 import {
   contextConstructed,
@@ -28,6 +28,7 @@ import {
   subjectKeyIdentifier,
 } from '../../src/tls/pki/extensions.js';
 import { type Authority, createAuthority, type IssuedCertificate } from '../../src/tls/pki/index.js';
+import { generateKeyPair } from '../../src/tls/pki/key-pair.js';
 
 export type { Authority, IssuedCertificate };
 
@@ -96,6 +97,10 @@ function rootSigner(name: string, root: IssuedCertificate): Signer {
   return { name: commonNameOnly(name), key: createPrivateKey(root.key), chain: [] };
 }
 
+function authoritySigner(name: string, authority: IssuedCertificate): Signer {
+  return { name: commonNameOnly(name), key: createPrivateKey(authority.key), chain: authority.chain };
+}
+
 const caName = 'Test CA';
 
 /** A client certificate below `depth` intermediates below `kit().ca`. */
@@ -130,6 +135,11 @@ function makeClients(ca: Authority, otherCa: Authority, rsaKeys: Keys): Record<C
   const intermediate = ca.issueAuthority({ commonName: 'Test Intermediate' });
   const throughIntermediate = intermediate.issue({ commonName: 'device-8', kind: 'client' });
   const narrow = ca.issueAuthority({ commonName: 'Narrow CA', pathLength: 0 });
+  const oneTooMany = forge({
+    subject: 'One Too Many',
+    signer: authoritySigner('Narrow CA', narrow),
+    extensions: [basicConstraints(true), keyUsage('keyCertSign')],
+  });
   const belowLeaf = { name: commonNameOnly('device-7'), key: createPrivateKey(good.key), chain: good.chain };
   const sameName = impostor();
   const sameNameAndKeyId = impostor(keyIdOf(ca));
@@ -183,9 +193,11 @@ function makeClients(ca: Authority, otherCa: Authority, rsaKeys: Keys): Record<C
     /** Signed with the key of a leaf, which is presented as its issuer. */
     signedByLeaf: forge({ subject: 'device below a leaf', signer: belowLeaf, extensions: [clientPurpose] }),
     /** Below an intermediate that its own issuer's path length forbids. */
-    pathLengthExceeded: narrow
-      .issueAuthority({ commonName: 'One Too Many' })
-      .issue({ commonName: 'device too deep', kind: 'client' }),
+    pathLengthExceeded: forge({
+      subject: 'device too deep',
+      signer: authoritySigner('One Too Many', oneTooMany),
+      extensions: [...leafExtensions, clientPurpose],
+    }),
     rsa: forge({ subject: 'device of RSA', signer, keys: rsaKeys, extensions: [...leafExtensions, clientPurpose] }),
     ed25519: ca.issue({ commonName: 'device of Ed25519', kind: 'client', keyType: 'ed25519' }),
     /** Two URIs: neither counts as a SPIFFE ID. */

@@ -7,7 +7,9 @@ import {
   type PemFaultCode,
   readPem,
   readPemCertificates,
+  readPemCrls,
   readPemPrivateKey,
+  writePem,
 } from '../../src/tls/pem.js';
 import { kit } from '../support/kit.js';
 import { suite } from '../support/suite.js';
@@ -129,6 +131,28 @@ certificates('are missed in a public key', () =>
   faults(() => readPemCertificates(cert.replaceAll('CERTIFICATE', 'PUBLIC KEY')), 'no-certificate'),
 );
 certificates.run();
+
+const lists = suite('revocation lists in PEM (RFC 7468 §6)');
+const crl = writePem('X509 CRL', der);
+
+lists('are found beside certificates, several of them in order, and under the older label', () => {
+  const text = cert + crl + writePem('CRL', der.subarray(1));
+  assert.equal(
+    readPemCrls(text).map((block) => block.der),
+    [der, der.subarray(1)],
+  );
+});
+lists('are missed in a certificate', () => faults(() => readPemCrls(cert), 'certificate-instead-of-crl'));
+lists('are missed in a key', () => faults(() => readPemCrls(key), 'no-crl'));
+lists('are written in lines of 64 characters', () => {
+  assert.is(writePem('CERTIFICATE', der), cert);
+  assert.equal(readPemCrls(writePem('X509 CRL', der.subarray(0, 48)))[0]?.der, der.subarray(0, 48));
+  assert.match(
+    writePem('X509 CRL', der.subarray(0, 48)),
+    /^-----BEGIN X509 CRL-----\n.{64}\n-----END X509 CRL-----\n$/,
+  );
+});
+lists.run();
 
 const keys = suite('private keys in PEM (M5)');
 const same = (block: PemBlock) => assert.equal(block.der, keyObject.export({ type: 'pkcs8', format: 'der' }));

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import * as assert from 'uvu/assert';
 import { connect, PeerIdentityError, type Refusal } from '../../src/index.js';
 import { parseCrl } from '../../src/tls/crl.js';
-import type { CredentialInput } from '../../src/tls/index.js';
+import { type CredentialInput, probe } from '../../src/tls/index.js';
 import { writePem } from '../../src/tls/pem.js';
 import { commonNameOnly } from '../../src/tls/pki/extensions.js';
 import { createAuthority, type IssuedCertificate } from '../../src/tls/pki/index.js';
@@ -352,6 +352,25 @@ clients('are told to both ends of connect, in words', async () => {
     await connection.close();
   } finally {
     await server.close({ deadline: 0 });
+  }
+});
+
+clients('are told by no alert, with either version: Node ends the connection after its handshake', async () => {
+  const credentials = loadServer({ minVersion: 'TLSv1.2', crl: listOf(root, [direct]) });
+  for (const maxVersion of versions) {
+    await withListener({ credentials }, async ({ port, refusals }) => {
+      const seen = await probe({
+        host: '127.0.0.1',
+        port,
+        serverName: 'localhost',
+        ca: root.cert,
+        ...showing(direct),
+        maxVersion,
+      });
+      assert.equal([seen.alert, seen.received.length], [undefined, 0]);
+      assert.is.not(seen.outcome, 'timeout');
+      assert.is((await refusals.next()).error.code, 'certificate-revoked');
+    });
   }
 });
 

@@ -3,7 +3,7 @@
  * and its key is as safe as the process.
  */
 import type { Buffer } from 'node:buffer';
-import { createPublicKey, generateKeyPairSync, type KeyObject, randomBytes } from 'node:crypto';
+import { type KeyObject, randomBytes } from 'node:crypto';
 import { UsageError } from '../../errors.js';
 import { canonicalHost, escapeText } from '../../text.js';
 import { purposeOids } from '../oids.js';
@@ -18,10 +18,8 @@ import {
   subjectAltName,
   subjectKeyIdentifier,
 } from './extensions.js';
+import { generateKeyPair, type KeyType } from './key-pair.js';
 import { type IssuedRevocationList, issueRevocationList, type RevocationListOptions } from './revocation-list.js';
-
-/** The kind of a key pair. */
-export type KeyType = 'ec-p256' | 'rsa-2048' | 'ed25519';
 
 /** A certificate with its private key. */
 export interface IssuedCertificate {
@@ -56,15 +54,24 @@ export interface AuthorityOptions extends ValidityOptions {
   readonly commonName?: string;
   /** Default `ec-p256`. */
   readonly keyType?: KeyType;
-  /** How many authorities may stand between this one and a leaf (RFC 5280 §4.2.1.9); default: no limit. */
+  /**
+   * How many authorities may stand between this one and a leaf (RFC 5280 §4.2.1.9). Default: as many as its issuer
+   * allows, and no limit for a root.
+   */
   readonly pathLength?: number;
 }
+
+/** The end of a connection that a certificate is for. */
+export type CertificateKind = 'server' | 'client' | 'both' | 'any';
 
 export interface IssueOptions extends ValidityOptions {
   /** The common name, at most 64 characters; the empty string for an empty subject. */
   readonly commonName: string;
-  /** Which end the certificate is for: decides the extended key usage. */
-  readonly kind: 'server' | 'client';
+  /**
+   * Which end the certificate is for: decides the extended key usage. `both` names the two purposes; `any` has no such
+   * extension, which leaves every purpose open (RFC 5280 §4.2.1.12).
+   */
+  readonly kind: CertificateKind;
   /** Subject alternative names: host names, `*.` before one of them for a wildcard, and IP addresses. */
   readonly hosts?: readonly string[];
   /** Subject alternative names: URIs, for example a SPIFFE ID. */
@@ -86,23 +93,27 @@ export interface Authority extends IssuedCertificate {
   /**
    * Issues an intermediate authority below this one.
    *
-   * @throws UsageError as `issue`.
+   * @throws UsageError as `issue`, and if the path length of this one does not allow it.
    */
   issueAuthority(options?: AuthorityOptions): Authority;
   /**
    * Issues a list of what this authority has revoked. It keeps no account of that: the caller does.
    *
-   * @throws UsageError if a serial number, a time or the number of the list cannot be written.
+   * @throws UsageError if a serial number, a time or the number of the list cannot be written, or if the certificate of
+   *   this authority does not allow it to sign lists.
    */
   revocationList(options: RevocationListOptions): IssuedRevocationList;
 }
 
 /** What an authority signs with. */
-interface Issuer {
+export interface Issuer {
   readonly name: Buffer;
   readonly privateKey: KeyObject;
   readonly keyId: Buffer;
   readonly notAfter: Date;
+  /** How many authorities may stand below it; `undefined` when there is no limit. */
+  readonly pathLength: number | undefined;
+  readonly maySignLists: boolean;
   /** What goes behind a certificate that this one issues: its own chain, or nothing for a root. */
   readonly chain: readonly Buffer[];
 }
@@ -112,6 +123,14 @@ const skewInMs = 5 * 60_000;
 const authorityDays = 3_650;
 const leafDays = 825;
 const maxCommonName = 64;
+const maxPathLength = 255;
+
+const kinds: Readonly<Record<CertificateKind, readonly string[]>> = {
+  server: [purposeOids.serverAuth],
+  client: [purposeOids.clientAuth],
+  both: [purposeOids.serverAuth, purposeOids.clientAuth],
+  any: [],
+};
 
 /**
  * Creates a self-signed authority.
@@ -129,6 +148,7 @@ function makeAuthority(options: AuthorityOptions, parent: Issuer | undefined): A
   if (options.commonName === '') throw nameless('an authority needs a common name');
   const name = subjectName(options.commonName ?? `mtls-ws development CA ${keyId.toString('hex', 0, 2)}`);
   const validity = validityOf(options, authorityDays, parent);
+  const pathLength = pathLengthBelow(parent?.pathLength, options.pathLength);
   const der = writeCertificate(
     {
       serial: randomSerial(),
@@ -137,7 +157,7 @@ function makeAuthority(options: AuthorityOptions, parent: Issuer | undefined): A
       ...validity,
       publicKey,
       extensions: [
-        basicConstraints(true, options.pathLength),
+        basicConstraints(true, pathLength),
         keyUsage('keyCertSign', 'cRLSign'),
         subjectKeyIdentifier(keyId),
         authorityKeyIdentifier(parent?.keyId ?? keyId),
@@ -146,19 +166,25 @@ function makeAuthority(options: AuthorityOptions, parent: Issuer | undefined): A
     parent?.privateKey ?? privateKey,
   );
   const issued = withKey([der, ...(parent?.chain ?? [])], privateKey);
-  const self: Issuer = {
-    name,
-    privateKey,
-    keyId,
-    notAfter: validity.notAfter,
-    chain: parent === undefined ? [] : issued.chain,
-  };
+  const chain = parent === undefined ? [] : issued.chain;
+  const { notAfter } = validity;
+  return authorityOf(issued, { name, privateKey, keyId, notAfter, pathLength, maySignLists: true, chain });
+}
+
+/** Returns the authority of a certificate, which signs with what is given. */
+export function authorityOf(issued: IssuedCertificate, self: Issuer): Authority {
   let lastListNumber = -1;
   return {
     ...issued,
     issue: (leaf) => issueLeaf(leaf, self),
     issueAuthority: (below = {}) => makeAuthority(below, self),
     revocationList: (list) => {
+      if (!self.maySignLists) {
+        throw new UsageError(
+          'may-not-revoke',
+          'the authority may not sign revocation lists: its keyUsage lacks cRLSign (RFC 5280 §4.2.1.3)',
+        );
+      }
       const { pem, der, number } = issueRevocationList(list, self, lastListNumber);
       lastListNumber = number;
       return { pem, der };
@@ -173,6 +199,7 @@ function issueLeaf(options: IssueOptions, issuer: Issuer): IssuedCertificate {
     ...(options.uris ?? []).map(uriName),
     ...(options.emails ?? []).map(emailName),
   ];
+  const purposes = purposesOf(options.kind);
   const emptySubject = options.commonName === '';
   if (emptySubject && names.length === 0) {
     throw nameless('a certificate needs a common name or a subject alternative name (RFC 5280 §4.1.2.6)');
@@ -187,7 +214,7 @@ function issueLeaf(options: IssueOptions, issuer: Issuer): IssuedCertificate {
       extensions: [
         basicConstraints(false),
         keyUsage('digitalSignature'),
-        extendedKeyUsage(options.kind === 'server' ? purposeOids.serverAuth : purposeOids.clientAuth),
+        ...(purposes.length > 0 ? [extendedKeyUsage(...purposes)] : []),
         ...(names.length > 0 ? [subjectAltName(names, emptySubject)] : []),
         subjectKeyIdentifier(keyIdentifier(publicKey)),
         authorityKeyIdentifier(issuer.keyId),
@@ -214,17 +241,6 @@ export function certificatePem(der: Buffer): string {
   return `-----BEGIN CERTIFICATE-----\n${lines}\n-----END CERTIFICATE-----\n`;
 }
 
-/** Creates a key pair; default `ec-p256`. */
-export function generateKeyPair(type: KeyType = 'ec-p256'): { publicKey: KeyObject; privateKey: KeyObject } {
-  const { privateKey } =
-    type === 'ec-p256'
-      ? generateKeyPairSync('ec', { namedCurve: 'prime256v1' })
-      : type === 'rsa-2048'
-        ? generateKeyPairSync('rsa', { modulusLength: 2048 })
-        : generateKeyPairSync('ed25519');
-  return { publicKey: createPublicKey(privateKey), privateKey };
-}
-
 /** Returns 16 random octets that are a positive INTEGER without leading zeros (RFC 5280 §4.1.2.2: at most 20). */
 export function randomSerial(): Buffer {
   const serial = randomBytes(16);
@@ -242,6 +258,37 @@ function subjectName(commonName: string): Buffer {
     );
   }
   return commonNameOnly(commonName);
+}
+
+function purposesOf(kind: CertificateKind): readonly string[] {
+  const purposes = Object.hasOwn(kinds, kind) ? kinds[kind] : undefined;
+  if (purposes !== undefined) return purposes;
+  throw new UsageError(
+    'unknown-certificate-kind',
+    `kind: "${escapeText(String(kind))}" is none of ${Object.keys(kinds).join(', ')}`,
+    { option: 'kind' },
+  );
+}
+
+/** @param limit that of the issuer; `undefined` when there is none */
+function pathLengthBelow(limit: number | undefined, asked: number | undefined): number | undefined {
+  if (asked !== undefined && !(Number.isInteger(asked) && asked >= 0 && asked <= maxPathLength)) {
+    throw new UsageError('invalid-path-length', `pathLength must be an integer from 0 to ${maxPathLength}`, {
+      option: 'pathLength',
+    });
+  }
+  if (limit === undefined) return asked;
+  if (limit === 0 || (asked !== undefined && asked >= limit)) {
+    const what = limit === 0 ? 'may have no authority below it' : `allows at most ${limit - 1} below it`;
+    throw new UsageError(
+      'path-length-exceeded',
+      `the issuer has path length ${limit}: it ${what} (RFC 5280 §4.2.1.9)`,
+      {
+        option: 'pathLength',
+      },
+    );
+  }
+  return asked ?? limit - 1;
 }
 
 function validityOf(

@@ -18,15 +18,15 @@ export interface CertificateFields {
   readonly extensions: readonly Buffer[];
 }
 
-/** What a signature is made of; the older two are for certificates that must be refused. */
-export type Digest = 'sha256' | 'sha1' | 'md5';
+/** What a signature is made of; the last two are for certificates that must be refused. */
+export type Digest = 'sha256' | 'sha384' | 'sha512' | 'sha1' | 'md5';
 
 /**
  * Returns the DER of a certificate with these fields, signed by `signer`: an EC, RSA or Ed25519 private key.
  *
- * @param weakDigest for EC and RSA; default SHA-256. There is no MD5 with EC.
+ * @param weakDigest for EC and RSA; default: what suits the key. There is no MD5 with EC.
  */
-export function writeCertificate(fields: CertificateFields, signer: KeyObject, weakDigest: Digest = 'sha256'): Buffer {
+export function writeCertificate(fields: CertificateFields, signer: KeyObject, weakDigest?: Digest): Buffer {
   const { algorithm, digest } = signatureAlgorithm(signer, weakDigest);
   const versioned = fields.extensions.length > 0;
   const toBeSigned = sequence(
@@ -52,7 +52,10 @@ function publicKeyInfo(publicKey: KeyObject): Buffer {
 }
 
 /** Returns the AlgorithmIdentifier of what `signer` signs, and the digest for `crypto.sign`. */
-export function signatureAlgorithm(signer: KeyObject, digest: Digest): { algorithm: Buffer; digest: string | null } {
+export function signatureAlgorithm(
+  signer: KeyObject,
+  digest: Digest = digestFor(signer),
+): { algorithm: Buffer; digest: string | null } {
   switch (signer.asymmetricKeyType) {
     case 'ec':
       if (digest === 'md5') throw new Error('there is no ECDSA with MD5');
@@ -65,9 +68,28 @@ export function signatureAlgorithm(signer: KeyObject, digest: Digest): { algorit
   }
 }
 
-const ecdsaOids = { sha256: signatureOids.ecdsaWithSha256, sha1: signatureOids.ecdsaWithSha1 };
+/** RFC 5480 §4: a digest as strong as the curve. */
+function digestFor(signer: KeyObject): Digest {
+  switch (signer.asymmetricKeyDetails?.namedCurve) {
+    case 'secp384r1':
+      return 'sha384';
+    case 'secp521r1':
+      return 'sha512';
+    default:
+      return 'sha256';
+  }
+}
+
+const ecdsaOids = {
+  sha256: signatureOids.ecdsaWithSha256,
+  sha384: signatureOids.ecdsaWithSha384,
+  sha512: signatureOids.ecdsaWithSha512,
+  sha1: signatureOids.ecdsaWithSha1,
+};
 const rsaOids = {
   sha256: signatureOids.sha256WithRsaEncryption,
+  sha384: signatureOids.sha384WithRsaEncryption,
+  sha512: signatureOids.sha512WithRsaEncryption,
   sha1: signatureOids.sha1WithRsaEncryption,
   md5: signatureOids.md5WithRsaEncryption,
 };

@@ -27,13 +27,9 @@ export interface RevokedEntry {
  * Returns the DER of a list with these fields, signed by `signer`: an EC, RSA or Ed25519 private key. It is of version 2
  * if it has an extension anywhere, and otherwise of version 1 (RFC 5280 §5.1.2.1).
  *
- * @param weakDigest for EC and RSA; default SHA-256. There is no MD5 with EC.
+ * @param weakDigest for EC and RSA; default: what suits the key. There is no MD5 with EC.
  */
-export function writeRevocationList(
-  fields: RevocationListFields,
-  signer: KeyObject,
-  weakDigest: Digest = 'sha256',
-): Buffer {
+export function writeRevocationList(fields: RevocationListFields, signer: KeyObject, weakDigest?: Digest): Buffer {
   const { algorithm, digest } = signatureAlgorithm(signer, weakDigest);
   const { thisUpdate, nextUpdate, revoked, extensions } = fields;
   const versioned = extensions.length > 0 || revoked.some((entry) => entry.extensions.length > 0);

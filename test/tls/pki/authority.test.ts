@@ -2,13 +2,16 @@ import { createPrivateKey, X509Certificate } from 'node:crypto';
 import * as assert from 'uvu/assert';
 import { UsageError } from '../../../src/errors.js';
 import { parseCertificate } from '../../../src/tls/certificate.js';
+import { parseCrl, verifyCrl } from '../../../src/tls/crl.js';
 import { purposeOids, signatureOids } from '../../../src/tls/oids.js';
 import { readPem } from '../../../src/tls/pem.js';
 import {
+  type Authority,
   type AuthorityOptions,
   createAuthority,
   createDevelopmentPki,
   type IssueOptions,
+  type KeyType,
 } from '../../../src/tls/pki/index.js';
 import { matchServerName } from '../../../src/tls/server-name.js';
 import { spiffeIdOf } from '../../../src/tls/spiffe-id.js';
@@ -87,16 +90,57 @@ issuing('marks the alternative names critical if and only if the subject is empt
   assert.not(ca.issue({ commonName: 'x', kind: 'client', uris: ['spiffe://a/b'] }).der.includes(critical));
 });
 
-issuing('signs with every kind of key', () => {
+issuing('signs with every kind of key, with a digest as strong as its curve', () => {
   for (const [keyType, algorithm] of [
     ['ec-p256', signatureOids.ecdsaWithSha256],
+    ['ec-p384', signatureOids.ecdsaWithSha384],
     ['rsa-2048', signatureOids.sha256WithRsaEncryption],
+    ['rsa-3072', signatureOids.sha256WithRsaEncryption],
+    ['rsa-4096', signatureOids.sha256WithRsaEncryption],
     ['ed25519', signatureOids.ed25519],
   ] as const) {
     const authority = createAuthority({ keyType });
     const leaf = authority.issue({ commonName: 'x', kind: 'client' });
-    assert.ok(new X509Certificate(leaf.der).verify(new X509Certificate(authority.der).publicKey), keyType);
+    const { publicKey } = new X509Certificate(authority.der);
+    assert.ok(new X509Certificate(leaf.der).verify(publicKey), keyType);
     assert.is(parseCertificate(leaf.der).signatureAlgorithm, algorithm);
+    const { modulusLength, namedCurve = '' } = publicKey.asymmetricKeyDetails ?? {};
+    assert.ok(keyType.endsWith(String(modulusLength)) || /256|384/.exec(namedCurve) || keyType === 'ed25519', keyType);
+    assert.ok(verifyCrl(parseCrl(authority.revocationList({ revoked: [] }).der), new X509Certificate(authority.der)));
+  }
+});
+
+issuing('writes the purposes of a server, a client, both, or none at all', () => {
+  const { serverAuth, clientAuth } = purposeOids;
+  for (const [kind, purposes] of [
+    ['server', [serverAuth]],
+    ['client', [clientAuth]],
+    ['both', [serverAuth, clientAuth]],
+    ['any', undefined],
+  ] as const) {
+    assert.equal(read({ kind }).extendedKeyUsage, purposes, kind);
+  }
+});
+
+issuing('gives an intermediate one path length less than its issuer has, and none below none', () => {
+  const limit = (authority: Authority) => parseCertificate(authority.der).basicConstraints?.pathLength;
+  const root = createAuthority({ pathLength: 2 });
+  const upper = root.issueAuthority();
+  const lower = upper.issueAuthority();
+  assert.equal([root, upper, lower, createAuthority().issueAuthority()].map(limit), [2, 1, 0, undefined]);
+  assert.is(limit(root.issueAuthority({ pathLength: 0 })), 0);
+  for (const [authority, pathLength, code] of [
+    [lower, undefined, 'path-length-exceeded'],
+    [lower, 0, 'path-length-exceeded'],
+    [root, 2, 'path-length-exceeded'],
+    [root, -1, 'invalid-path-length'],
+    [root, 0.5, 'invalid-path-length'],
+    [root, 256, 'invalid-path-length'],
+  ] as const) {
+    assert.throws(
+      () => authority.issueAuthority(pathLength === undefined ? {} : { pathLength }),
+      (error: unknown) => error instanceof UsageError && error.code === code && error.option === 'pathLength',
+    );
   }
 });
 
@@ -143,6 +187,9 @@ const refused: ReadonlyArray<readonly [string, Partial<IssueOptions>, string, st
     'invalid-validity',
     'notAfter',
   ],
+  ['a kind of key that is none', { keyType: 'rsa-1024' as KeyType }, 'unknown-key-type', 'keyType'],
+  ['a kind of key that is a name of an object', { keyType: 'toString' as KeyType }, 'unknown-key-type', 'keyType'],
+  ['a kind of end that is none', { kind: 'constructor' as 'any' }, 'unknown-certificate-kind', 'kind'],
   ['a date that is none', { notAfter: new Date(Number.NaN) }, 'invalid-validity', 'notAfter'],
 ];
 for (const [what, options, code, option] of refused) {

@@ -7,8 +7,9 @@ import { createPrivateKey, generateKeyPairSync, type KeyObject, X509Certificate 
 import { parseCertificate } from '../../certificate.js';
 import { DerReader, tags } from '../../der.js';
 import { extensionOids } from '../../oids.js';
-import { generateKeyPair, type IssuedCertificate, randomSerial, withKey } from '../authority.js';
+import { type IssuedCertificate, randomSerial, withKey } from '../authority.js';
 import { type Digest, keyIdentifier, writeCertificate } from '../certificate-writer.js';
+import { generateKeyPair } from '../key-pair.js';
 
 export { purposeOids } from '../../oids.js';
 export type { IssuedCertificate } from '../authority.js';
@@ -157,4 +158,18 @@ export function signerOf(certificates: readonly Buffer[], keyPem: string, isRoot
 /** Another chain behind the same key. */
 export function presented(chain: readonly Buffer[], keyPem: string): IssuedCertificate {
   return withKey(chain, createPrivateKey(keyPem));
+}
+
+/**
+ * Returns the PEM of a private key without its lock; as it is, where it has none or the passphrase does not fit.
+ *
+ * @param passphrase `undefined` when there is none
+ */
+export function unlocked(keyPem: string, passphrase: string | undefined): string {
+  if (passphrase === undefined) return keyPem;
+  try {
+    return createPrivateKey({ key: keyPem, passphrase }).export({ type: 'pkcs8', format: 'pem' }) as string;
+  } catch {
+    return keyPem;
+  }
 }
