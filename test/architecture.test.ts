@@ -31,6 +31,7 @@ function importsOf(directory: string): Import[] {
 /** The room a file belongs to: its folder, or its own name at the top. */
 function roomOf(file: string): string {
   if (file.startsWith('tls/pki/')) return 'tls/pki';
+  if (file.startsWith('tls/doctor/')) return 'tls/doctor';
   return file.includes('/') ? file.slice(0, file.indexOf('/')) : file.replace(/\.ts$/, '');
 }
 
@@ -42,10 +43,11 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   handshake: ['errors', 'text'],
   tls: ['errors', 'text'],
   'tls/pki': ['errors', 'text', 'tls'],
+  'tls/doctor': ['errors', 'text', 'tls'],
   endpoint: ['errors', 'text', 'frame', 'handshake', 'tls'],
   index: ['errors', 'endpoint', 'handshake', 'tls'],
   conformance: ['errors', 'text', 'index', 'frame', 'handshake', 'tls', 'tls/pki', 'endpoint'],
-  cli: ['errors', 'text', 'index', 'frame', 'handshake', 'tls', 'tls/pki', 'endpoint', 'conformance'],
+  cli: ['errors', 'text', 'index', 'frame', 'handshake', 'tls', 'tls/pki', 'tls/doctor', 'endpoint', 'conformance'],
 };
 
 const imports = importsOf('src');
@@ -72,8 +74,8 @@ architecture('enters a room through its index', () => {
   const wrong = imports.filter(({ file, target }) => {
     if (!target.endsWith('.ts')) return false;
     const [from, to] = [roomOf(file), roomOf(target)];
-    // The development PKI lives inside the room of TLS, and uses its parts.
-    return from !== to && from !== 'tls/pki' && target.includes('/') && !target.endsWith('/index.ts');
+    // The development PKI and the doctor live inside the room of TLS, and use its parts.
+    return from !== to && !from.startsWith('tls/') && target.includes('/') && !target.endsWith('/index.ts');
   });
   assert.equal(wrong, []);
 });
@@ -152,7 +154,7 @@ architecture('has no runtime dependency, and no download address in its lock fil
 });
 
 architecture(
-  'loads neither the development PKI, the conformance room nor the command line with the package',
+  'loads neither the development PKI, the doctor, the conformance room nor the command line with the package',
   async () => {
     // What `import 'mtls-ws'` loads is what its imports reach.
     const reached = new Set<string>();
@@ -164,8 +166,13 @@ architecture(
     visit('index.ts');
     assert.ok(reached.size > 30);
     assert.equal(
-      [...reached].filter((file) => ['tls/pki', 'conformance', 'cli'].includes(roomOf(file))),
+      [...reached].filter((file) => ['tls/pki', 'tls/doctor', 'conformance', 'cli'].includes(roomOf(file))),
       [],
+    );
+    assert.equal(
+      ['tls/observation.ts', 'tls/rehearsal.ts'].filter((file) => reached.has(file)),
+      [],
+      'what goes on with a server that is not verified is for the doctor alone',
     );
   },
 );

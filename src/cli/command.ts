@@ -10,7 +10,7 @@ export interface Command {
   /** One line for the list of commands. */
   readonly summary: string;
   /** The operand, in capitals: with … there may be several, in brackets also none. `undefined` when there is none. */
-  readonly operand?: 'URL' | 'DIR' | 'NAME' | 'FILE…' | '[FILE…]';
+  readonly operand?: 'URL' | '[URL]' | 'DIR' | 'NAME' | 'FILE…' | '[FILE…]';
   /** The flags it takes beside the common ones, in the order of the help. */
   readonly flags: readonly FlagName[];
   /** Those of them that it cannot do without. */

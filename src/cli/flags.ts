@@ -46,6 +46,7 @@ export interface Settings {
   readonly 'report-json'?: string;
   readonly 'report-junit'?: string;
   readonly 'report-html'?: string;
+  readonly protocol?: readonly string[];
   readonly 'min-tls'?: '1.2' | '1.3';
   readonly kind?: CertificateKind;
   readonly uri?: readonly string[];
@@ -238,6 +239,7 @@ export const flags: Readonly<Record<FlagName, Flag>> = {
   'report-json': { metavar: 'FILE', help: 'writes all that was seen as JSON', isPath: true },
   'report-junit': { metavar: 'FILE', help: 'writes the results as JUnit XML', isPath: true },
   'report-html': { metavar: 'FILE', help: 'writes a page with every byte of every case', isPath: true },
+  protocol: { metavar: 'NAME', help: 'a subprotocol to offer; may be repeated', isList: true },
   'min-tls': {
     metavar: '1.2|1.3',
     help: 'oldest TLS version allowed (default 1.3)',

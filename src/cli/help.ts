@@ -27,6 +27,7 @@ ${table(
 ${paint.bold('start here')}
   mtls-ws demo               shows it all, with nothing to configure
   mtls-ws pki init DIR       makes certificates for development
+  mtls-ws doctor wss://HOST  says why a connection does not come about
   mtls-ws COMMAND --help     says what a command takes
 
 Every flag can also come from the environment (--min-tls: MTLS_WS_MIN_TLS) or

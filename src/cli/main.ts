@@ -9,6 +9,7 @@ import type { Command } from './command.js';
 import { conformanceClient, conformanceList, conformanceSelf, conformanceServer } from './conformance.js';
 import { connectCommand } from './connect.js';
 import { demo } from './demo.js';
+import { doctor } from './doctor.js';
 import { failure } from './failure.js';
 import { type ExitCode, exitCodes, usageFault } from './fault.js';
 import { commandHelp, groupHelp, programHelp } from './help.js';
@@ -28,6 +29,7 @@ const commands: readonly Command[] = [
   pkiIssueCa,
   pkiRevoke,
   pkiShow,
+  doctor,
   demo,
   conformanceServer,
   conformanceClient,

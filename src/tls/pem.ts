@@ -154,8 +154,8 @@ function isKey(block: PemBlock): boolean {
 
 function toText(input: string | Uint8Array): string {
   if (typeof input === 'string') return input;
-  // A SEQUENCE of more than 127 octets: DER, or PKCS#12.
-  if (input[0] === 0x30 && input[1]! >= 0x80) throw new PemFault('binary');
+  // A SEQUENCE of more than 127 octets, or one that is all there is: DER, or PKCS#12.
+  if (input[0] === 0x30 && (input[1]! >= 0x80 || input[1] === input.length - 2)) throw new PemFault('binary');
   if (!isUtf8(input)) throw new PemFault('not-utf8');
   return Buffer.from(input.buffer, input.byteOffset, input.byteLength).toString('utf8');
 }

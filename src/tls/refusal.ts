@@ -67,8 +67,12 @@ function codeOf(error: unknown): string {
   return typeof code === 'string' ? code : '';
 }
 
-/** @param unknown the code of an error that says nothing to us */
-function transportError(error: unknown, what: string, unknown: TransportCode): HandshakeError {
+/**
+ * Returns the error for a failure below the certificate.
+ *
+ * @param unknown the code of an error that says nothing to us
+ */
+export function transportError(error: unknown, what: string, unknown: TransportCode): HandshakeError {
   // Several addresses were tried and all failed: the first error stands for them.
   const first = error instanceof AggregateError ? (error.errors[0] as unknown) : error;
   const nodeCode = codeOf(first) || codeOf(error);

@@ -11,6 +11,7 @@ const commands = [
   'pki issue-ca',
   'pki revoke',
   'pki show',
+  'doctor',
   'demo',
   'conformance server',
   'conformance client',

@@ -1,5 +1,5 @@
 import { Buffer } from 'node:buffer';
-import { createPrivateKey } from 'node:crypto';
+import { createPrivateKey, generateKeyPairSync } from 'node:crypto';
 import * as assert from 'uvu/assert';
 import {
   type PemBlock,
@@ -75,6 +75,7 @@ const broken: ReadonlyArray<readonly [string, string | Uint8Array, PemFaultCode,
   ['nothing', '', 'empty'],
   ['white space', Buffer.from(' \n\t\n'), 'empty'],
   ['DER', der, 'binary'],
+  ['DER of a short key', generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'der' }), 'binary'],
   ['DER read as latin1', der.toString('latin1'), 'binary'],
   ['DER read as UTF-8', der.toString('utf8'), 'binary'],
   ['UTF-16', Buffer.from(`\ufeff${cert}`, 'utf16le'), 'not-utf8'],

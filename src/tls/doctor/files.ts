@@ -1,0 +1,288 @@
+/** The files of one end: each by itself, then together. */
+import { createPrivateKey, type KeyObject } from 'node:crypto';
+import { UsageError } from '../../errors.js';
+import { escapeText } from '../../text.js';
+import { type Credentials, loadCredentials } from '../credentials.js';
+import { codeOfVerification, identityFaults } from '../errors.js';
+import { readPemCertificates, readPemPrivateKey } from '../pem.js';
+import { rehearse } from '../rehearsal.js';
+import type { Revocation } from '../revocation.js';
+import {
+  type Examined,
+  examined,
+  isAuthority,
+  isKeyOf,
+  judgeDates,
+  judgeNames,
+  judgePurpose,
+  judgeStrength,
+  leafOf,
+  nameOf,
+  type Role,
+  roleOf,
+} from './certificate.js';
+import { judgeAuthority, judgeChain } from './chain.js';
+import { type GivenFile, holdsKey, readForm } from './file.js';
+import { type Finding, finding, hasError, type Subject } from './finding.js';
+import { examineLists, judgeRevocation } from './lists.js';
+import { type Reissue, reissueFor, shellWord } from './remedies.js';
+
+export interface FilesToExamine {
+  readonly ca?: GivenFile | undefined;
+  readonly cert?: GivenFile | undefined;
+  readonly key?: GivenFile | undefined;
+  readonly crl?: readonly GivenFile[] | undefined;
+  readonly passphrase?: string | undefined;
+  /** The end that presents the certificate. Default: the one it says it is for. */
+  readonly role?: Role;
+  /** The names by which clients reach the server whose certificate it is. */
+  readonly hosts?: readonly string[];
+  /** Whether `cert` must lead to `ca`. `false` where `ca` is for the certificate of the other end only. */
+  readonly isOneAuthority: boolean;
+}
+
+export interface FilesVerdict {
+  readonly findings: Finding[];
+  /** The certificates of `ca` that can be read, and are CAs. */
+  readonly anchors: readonly Examined[];
+  /** Those of `cert`, leaf first. */
+  readonly chain: readonly Examined[];
+  /** What judges by the lists of `crl`; `undefined` without any that can be used. */
+  readonly revocation: Revocation | undefined;
+}
+
+/** Examines files; never rejects, whatever they hold. */
+export async function examineFiles(files: FilesToExamine): Promise<FilesVerdict> {
+  const findings: Finding[] = [];
+  const add = (more: readonly Finding[]): void => void findings.push(...more);
+  const anchors = files.ca === undefined ? [] : readCertificates(files.ca, 'ca', add);
+  if (files.ca !== undefined) add(judgeAnchors(anchors, files.ca));
+  const authorities = anchors.filter(isAuthority);
+  const key = files.key === undefined ? undefined : readKey(files.key, files.passphrase, add);
+  const given = files.cert === undefined ? [] : readCertificates(files.cert, 'cert', add);
+  const chain = leafFirst(given, key, add);
+  const lists = examineLists(files.crl ?? [], authorities, files.ca?.path);
+  add(lists.findings);
+  const verdict = { findings, anchors: authorities, chain, revocation: lists.revocation };
+  const [leaf] = chain;
+  if (leaf === undefined) return verdict;
+  const { hosts = [] } = files;
+  const demanded = files.role ?? (hosts.length > 0 ? 'server' : undefined);
+  const role = demanded ?? roleOf(leaf);
+  const reissue = reissueFor(hosts, files.ca?.path);
+  add(judgeLeaf(leaf, 'cert', { role, demanded, hosts, reissue }));
+  if (authorities.length > 0) {
+    const severity = files.isOneAuthority ? 'error' : 'note';
+    const context = { subject: 'cert', path: files.cert!.path, severity, reissue: reissue(role ?? 'server') } as const;
+    const { findings: found, proven } = judgeChain(chain, authorities, context);
+    add(found);
+    if (proven !== undefined && lists.revocation !== undefined) {
+      add(judgeRevocation(proven, lists.revocation, 'cert', () => reissue(role ?? 'server')));
+    }
+  }
+  if (key !== undefined) add(judgeKey(key, leaf, anchors, files));
+  if (!hasError(findings)) add(await judgeInUse(files, role));
+  return verdict;
+}
+
+/**
+ * What `connect` and `createServer` will say of files that look good, and what OpenSSL says of them in a TLS handshake in
+ * memory: it knows rules that the doctor does not look for. Finds only what is wrong.
+ */
+async function judgeInUse(files: FilesToExamine, role: Role): Promise<Finding[]> {
+  const { ca, cert, key, crl = [], passphrase, isOneAuthority } = files;
+  if (ca === undefined || cert === undefined || key === undefined) return [];
+  let credentials: Credentials;
+  try {
+    credentials = loadCredentials({
+      ca: ca.content as Buffer,
+      cert: cert.content as Buffer,
+      key: key.content as Buffer,
+      ...(passphrase !== undefined && { passphrase }),
+      ...(crl.length > 0 && { crl: crl.map(({ content }) => content as Buffer) }),
+    });
+  } catch (error) {
+    const option = error instanceof UsageError ? error.option : undefined;
+    const subject = option === 'ca' || option === 'key' || option === 'crl' ? option : 'cert';
+    return [finding('not-usable', subject, escapeText(error instanceof Error ? error.message : String(error)))];
+  }
+  if (!isOneAuthority) return [];
+  const { asServer, asClient } = await rehearse(credentials);
+  const verdict = role === 'server' ? asServer : role === 'client' ? asClient : (asServer ?? asClient);
+  return verdict === undefined ? [] : [judgeVerdict(verdict, 'cert')];
+}
+
+/** A refusal of OpenSSL's that the doctor has no finding of its own for. */
+export function judgeVerdict(result: string, subject: Subject): Finding {
+  const { words, hint } = identityFaults[codeOfVerification(result)];
+  return finding('openssl-refuses', subject, `OpenSSL refuses ${leafOf(subject)} (${escapeText(result)}): ${words}`, {
+    cause: hint,
+  });
+}
+
+export interface LeafContext {
+  /** The end that presents it; `undefined` when it may be either. */
+  readonly role: Role;
+  /** The same, where somebody has said it: then its purpose must be that. */
+  readonly demanded: Role;
+  readonly hosts: readonly string[];
+  readonly reissue: Reissue;
+}
+
+/** Everything about a leaf that can be told from it alone. */
+export function judgeLeaf(leaf: Examined, subject: 'cert' | 'server', context: LeafContext): Finding[] {
+  const { role, demanded, hosts, reissue } = context;
+  const fix = reissue(role ?? 'server');
+  const issuer = leaf.fields.issuer.text || 'an empty name';
+  const findings = [finding('certificate', subject, `${nameOf(leaf)}, issued by ${issuer}`)];
+  if (leaf.fields.basicConstraints?.ca === true) {
+    const text = `${leafOf(subject)} is that of a CA, where that of one end is wanted`;
+    findings.push(finding('ca-as-leaf', subject, text, { fix }));
+  }
+  findings.push(...judgeDates(leaf, subject, leafOf(subject), fix));
+  findings.push(...judgeStrength(leaf, subject, leafOf(subject), false, fix));
+  findings.push(...judgePurpose(leaf, subject, demanded, reissue));
+  if (role === 'client') return findings;
+  const names = judgeNames(leaf, subject, hosts, reissue);
+  return [...findings, ...(role === undefined ? names.map(asNote) : names)];
+}
+
+/** Whoever may be a client as well need not have what a server needs. */
+function asNote(found: Finding): Finding {
+  return found.severity === 'error' ? finding(found.id, found.subject, found.text, { severity: 'note' }) : found;
+}
+
+function readCertificates(
+  file: GivenFile,
+  subject: 'ca' | 'cert',
+  add: (findings: readonly Finding[]) => void,
+): Examined[] {
+  const { pem, findings } = readForm(file, subject);
+  add(findings);
+  if (pem === undefined) return [];
+  const certificates: Examined[] = [];
+  const blocks = readPemCertificates(pem);
+  for (const [index, { der }] of blocks.entries()) {
+    try {
+      certificates.push(examined(der));
+    } catch (error) {
+      const which = blocks.length === 1 ? 'it' : `certificate ${index + 1} of ${blocks.length}`;
+      const reason = escapeText(error instanceof Error ? error.message : String(error));
+      add([finding('certificate-malformed', subject, `${which} cannot be read as a certificate (${reason})`)]);
+    }
+  }
+  if (subject === 'ca' && holdsKey(pem)) {
+    const word = shellWord(file.path);
+    add([
+      finding(
+        'key-beside-ca',
+        'ca',
+        'it holds a private key beside the certificate: whoever gets this file may get the CA',
+        {
+          cause: 'files were joined; the CA is given to every end, its key to none',
+          fix: `openssl x509 -in ${word} -out ca-only.pem`,
+        },
+      ),
+    ]);
+  }
+  return certificates;
+}
+
+function judgeAnchors(anchors: readonly Examined[], file: GivenFile): Finding[] {
+  const findings: Finding[] = [];
+  for (const anchor of anchors) {
+    const what = anchors.length === 1 ? 'it' : nameOf(anchor);
+    const { subject, issuer } = anchor.fields;
+    findings.push(finding('certificate', 'ca', nameOf(anchor)));
+    const faults = judgeAuthority(anchor, 'ca', what);
+    findings.push(...faults);
+    if (
+      faults.length === 0 &&
+      subject.text !== issuer.text &&
+      !anchors.some((one) => one.fields.subject.text === issuer.text)
+    ) {
+      const text = `${what} is an intermediate, issued by ${issuer.text}: OpenSSL, and so Node, trusts no chain that does not end in a root`;
+      findings.push(
+        finding('ca-not-root', 'ca', text, {
+          cause: 'the root was left out',
+          fix: `cat ${shellWord(file.path)} root.pem > ca-with-root.pem`,
+        }),
+      );
+    }
+    findings.push(...judgeDates(anchor, 'ca', what, 'mtls-ws pki init DIR'));
+    findings.push(...judgeStrength(anchor, 'ca', what, true, 'mtls-ws pki init DIR'));
+  }
+  return findings;
+}
+
+function readKey(
+  file: GivenFile,
+  passphrase: string | undefined,
+  add: (findings: readonly Finding[]) => void,
+): KeyObject | undefined {
+  const word = shellWord(file.path);
+  const { pem, findings } = readForm(file, 'key');
+  add(findings);
+  if (pem === undefined) return undefined;
+  if (file.isOpenToOthers === true) {
+    const text = 'others on this machine can read it';
+    add([finding('key-readable-by-others', 'key', text, { fix: `chmod 600 ${word}` })]);
+  }
+  const { encrypted } = readPemPrivateKey(pem, { allowEncrypted: true });
+  if (encrypted && passphrase === undefined) {
+    const text = 'it is locked by a passphrase, and none was given';
+    add([finding('key-locked', 'key', text, { fix: `mtls-ws doctor --key ${word} --passphrase-file FILE` })]);
+    return undefined;
+  }
+  try {
+    return createPrivateKey({ key: pem, format: 'pem', passphrase });
+  } catch {
+    if (encrypted)
+      add([
+        finding('passphrase-wrong', 'key', 'the passphrase does not unlock it', {
+          fix: `openssl pkey -in ${word} -noout`,
+        }),
+      ]);
+    else
+      add([
+        finding('key-malformed', 'key', 'it cannot be read as a private key', {
+          fix: `openssl pkey -in ${word} -check -noout`,
+        }),
+      ]);
+    return undefined;
+  }
+}
+
+/** The leaf belongs to the key; without one it is the certificate that is no CA. It must be the first. */
+function leafFirst(
+  given: readonly Examined[],
+  key: KeyObject | undefined,
+  add: (findings: readonly Finding[]) => void,
+): readonly Examined[] {
+  const belongs = (one: Examined): boolean => key !== undefined && isKeyOf(key, one);
+  const byKey = given.findIndex(belongs);
+  const index = byKey >= 0 ? byKey : given.findIndex((one) => !isAuthority(one));
+  if (index <= 0) return given;
+  const leaf = given[index]!;
+  const text = `the certificate of this end, ${nameOf(leaf)}, is number ${index + 1} in the file: it must be the first, its issuer behind it`;
+  add([
+    finding('leaf-not-first', 'cert', text, {
+      cause: 'files were joined in the wrong order',
+      fix: 'cat leaf.pem intermediate.pem > chain.pem',
+    }),
+  ]);
+  return [leaf, ...given.filter((one) => one !== leaf)];
+}
+
+function judgeKey(key: KeyObject, leaf: Examined, anchors: readonly Examined[], files: FilesToExamine): Finding[] {
+  if (isKeyOf(key, leaf)) return [finding('key-matches', 'key', 'it is the key of the certificate')];
+  const owner = anchors.find((anchor) => isKeyOf(key, anchor));
+  const text = `it is not the key of the certificate ${nameOf(leaf)}`;
+  const cause =
+    owner === undefined
+      ? 'one of the two was replaced and the other was not, or they belong to different ends'
+      : `it is the key of the CA ${nameOf(owner)}`;
+  const [cert, keyFile] = [shellWord(files.cert!.path), shellWord(files.key!.path)];
+  const fix = `openssl x509 -in ${cert} -noout -pubkey; openssl pkey -in ${keyFile} -pubout`;
+  return [finding('key-mismatch', 'key', text, { cause, fix })];
+}
