@@ -1,6 +1,6 @@
 /** The examples as processes, with the certificates they read from `certs/`. */
 import { once } from 'node:events';
-import { symlinkSync } from 'node:fs';
+import { mkdirSync, renameSync, symlinkSync, writeFileSync } from 'node:fs';
 import * as http from 'node:http';
 import * as net from 'node:net';
 import { join } from 'node:path';
@@ -26,9 +26,12 @@ function directory(): string {
   return workplace;
 }
 
+function scriptOf(name: string): string {
+  return fileURLToPath(new URL(`../examples/${name}.js`, import.meta.url));
+}
+
 function example(name: string, ...args: string[]): Program {
-  const script = fileURLToPath(new URL(`../examples/${name}.js`, import.meta.url));
-  return start(args, { script, cwd: directory() });
+  return start(args, { script: scriptOf(name), cwd: directory() });
 }
 
 /** The credentials that go with those in `certs/`. */
@@ -108,6 +111,50 @@ examples('attach serves pages and connections on one port', async () => {
       () => assert.unreachable(),
       (error) => assert.is(error.httpStatus, 404),
     );
+  } finally {
+    await end(program);
+  }
+});
+
+examples('hosts keeps two tenants apart', async () => {
+  const { code, stdout } = await example('hosts').outcome;
+  assert.is(code, 0);
+  const lines = stdout.toString().trimEnd().split('\n');
+  assert.equal(lines.filter((line) => !line.startsWith('refused')).sort(), [
+    'a.example/: device of a.example',
+    'b.example/: device of b.example',
+  ]);
+  const refused = lines.filter((line) => line.startsWith('refused'));
+  assert.is(refused.length, 2);
+  for (const line of refused) assert.match(line, /no chain leads from the certificate to a trusted CA/);
+});
+
+examples('rotation takes a new certificate while it runs, and drops nobody', async () => {
+  const place = temporaryDirectory();
+  mkdirSync(join(place, 'certs'));
+  const { ca, server, client } = files().pki;
+  const replace = (name: string, content: string): void => {
+    writeFileSync(join(place, `${name}.new`), content);
+    renameSync(join(place, `${name}.new`), join(place, 'certs', name));
+  };
+  replace('ca.pem', ca.cert);
+  replace('server.pem', server.cert);
+  replace('server.key', server.key);
+  const program = start(['0'], { script: scriptOf('rotation'), cwd: place });
+  const [, url] = await program.match('stdout', /listening on (wss:\S+)\n/);
+  try {
+    const live = await connect(url!, credentials());
+    const next = ca.issue({ commonName: 'next server', kind: 'server', hosts: ['localhost'] });
+    replace('server.key', next.key);
+    replace('server.pem', next.cert);
+    await program.match('stdout', /reloaded: CN=next server\n/);
+    const fresh = await connect(url!, credentials());
+    assert.is(fresh.peer.subjectCommonName, 'next server');
+    fresh.terminate();
+    replace('server.key', client.key);
+    program.child.kill('SIGHUP');
+    await program.match('stdout', /the old credentials stay in force: key: certs\/server\.key: /);
+    assert.is(await echoOf(live, 'still here'), 'still here');
   } finally {
     await end(program);
   }

@@ -232,8 +232,11 @@ export function readKey(input: PemInput, passphrase: string | undefined): { pem:
   }
 }
 
-/** The credentials that were checked last, by a digest of their text: a client that connects again has the same. */
-let last: { digest: string; credentials: Credentials } | undefined;
+/** How many credentials are remembered: a client that connects again has the same, and few have more than these. */
+const maxRecent = 4;
+
+/** The credentials that were asked for last, by a digest of their text; the oldest is forgotten first. */
+const recent = new Map<string, Credentials>();
 
 /** Returns a digest of everything that credentials depend on; `undefined` where it is not all text or bytes. */
 function digestOf(input: CredentialInput): string | undefined {
@@ -251,17 +254,19 @@ function digestOf(input: CredentialInput): string | undefined {
 }
 
 /**
- * Checks credentials as a whole and returns them. The same text gives the same object, if nothing else was checked
- * in between.
+ * Checks credentials as a whole and returns them. The same text gives the same object, if no more than
+ * three others were asked for in between.
  *
  * @throws UsageError with `option`, the name of the one that is wrong; its code is one of `credentialFaults`, `pem-` and
  *   one of `pemFaults`, or `crl-` and one of `crlFaults`
  */
 export function loadCredentials(input: CredentialInput): Credentials {
   const digest = digestOf(input);
-  if (digest !== undefined && digest === last?.digest) return last.credentials;
-  const credentials = checkCredentials(input);
-  if (digest !== undefined) last = { digest, credentials };
+  if (digest === undefined) return checkCredentials(input);
+  const credentials = recent.get(digest) ?? checkCredentials(input);
+  recent.delete(digest);
+  recent.set(digest, credentials);
+  if (recent.size > maxRecent) recent.delete(recent.keys().next().value!);
   return credentials;
 }
 

@@ -435,6 +435,31 @@ rotation(
   { deadline: 120_000 },
 );
 
+rotation('shows the new certificate of a client from its next connection on', async () => {
+  await withFiles(async ({ write, path }) => {
+    const { ca, clients } = kit();
+    write('ca.pem', ca.cert);
+    write('client.pem', clients.good.cert);
+    write('client.key', clients.good.key);
+    const files = watchCredentials({ ca: path('ca.pem'), cert: path('client.pem'), key: path('client.key') });
+    await withServer({}, async ({ server, url }) => {
+      const come = async (): Promise<string | undefined> => {
+        const accepted = once(server, 'connection');
+        await connect(url, { credentials: files });
+        const [{ peer }] = (await accepted) as [Connection];
+        return peer.subjectCommonName;
+      };
+      assert.is(await come(), 'device-7');
+      write('client.pem', clients.throughIntermediate.cert);
+      write('client.key', clients.throughIntermediate.key);
+      assert.ok(files.reload());
+      assert.is(await come(), 'device-8');
+      assert.is(server.connections.size, 2, 'the first lives on');
+    });
+    files.close();
+  });
+});
+
 rotation('leaves the old in force when the new are bad, and tells it', async () => {
   await withFiles(async ({ write, path }) => {
     const { ca, cert, key } = serverCredentials();
