@@ -126,4 +126,29 @@ documentation('shows code that is a part of an example, and every example is run
   }
 });
 
+const others = suite('docs');
+
+others('tells every finding of the doctor, and none that does not exist (docs/doctor.md)', async () => {
+  const { findingSeverities } = await import('../src/tls/doctor/index.js');
+  const page = readFileSync(join(root, 'docs/doctor.md'), 'utf8');
+  const table = page.slice(page.indexOf('| about | ids |'), page.indexOf('## What it cannot tell'));
+  const told = [...table.matchAll(/`([a-z-]+)`/g)].map(([, id]) => id!);
+  assert.equal(told.sort(), Object.keys(findingSeverities).sort());
+});
+
+others('lists every metric and every event of the log (docs/observability.md)', () => {
+  const page = readFileSync(join(root, 'docs/observability.md'), 'utf8');
+  const metrics = readFileSync(join(root, 'src/cli/metrics.ts'), 'utf8');
+  const names = [...metrics.matchAll(/family\('(\w+)', '(counter|gauge)'/g)];
+  assert.ok(names.length > 8);
+  for (const [, name, type] of names) assert.ok(page.includes(`| \`mtls_ws_${name}\` | ${type} |`), name);
+  const observer = readFileSync(join(root, 'src/endpoint/observer.ts'), 'utf8');
+  for (const [, name] of observer.matchAll(/channel\('(mtls-ws:\w+)'\)/g))
+    assert.ok(page.includes(`| \`${name}\` |`), name);
+  const log = readFileSync(join(root, 'src/cli/log.ts'), 'utf8');
+  for (const [, event] of log.matchAll(/line\('([\w-]+)'/g))
+    assert.match(page, new RegExp(`^\\| .*\`${event}\`.* \\|`, 'm'), event);
+});
+
+others.run();
 documentation.run();

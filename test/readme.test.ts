@@ -28,6 +28,7 @@ const runBy: Readonly<Record<string, readonly string[]>> = {
     'text serve',
     'sh connect',
     'text connect',
+    ...['js rules', 'sh issue', 'sh doctor', 'text doctor'],
   ],
   'test/examples.test.ts, as a part of the example': ['js loop'],
   'test/interop/readme.test.ts': [
@@ -85,6 +86,44 @@ documentation('shows serve and connect as they are', async () => {
   } finally {
     server.child.kill('SIGKILL');
   }
+});
+
+documentation('shows rules that decide as they say, below credentials in files', async () => {
+  const directory = project();
+  const { code, stdout, stderr } = await shell(directory, block('sh', 'node') + block('sh', 'issue')).outcome;
+  assert.is(code, 0, stderr);
+  for (const told of ['spiffe://plant.example/sensor/8', 'revoked      1 certificate']) {
+    assert.ok(stdout.includes(told), `${told}\n${stdout}`);
+  }
+  const names = 'anyOf, byPath, connect, createServer, dnsSan, spiffeTrustDomain, watchCredentials';
+  const script = join(directory, 'rules.mjs');
+  writeFileSync(
+    script,
+    `import { readFileSync } from 'node:fs';
+import { ${names} } from 'mtls-ws';
+${block('js', 'rules')}
+const { port } = await server.listen({ port: 0 });
+const read = (name) => readFileSync('certs/' + name);
+for (const path of ['admin/users', 'chat'])
+  for (const who of ['client', 'device-8']) {
+    const options = { ca: read('ca.pem'), cert: read(who + '.pem'), key: read(who + '.key') };
+    const attempt = connect('wss://localhost:' + port + '/' + path, options);
+    console.log(path, who, await attempt.then((connection) => (connection.terminate(), 'open'), (error) => error.httpStatus));
+  }
+process.exit();
+`,
+  );
+  const outcome = await start([], { script, cwd: directory }).outcome;
+  const lines = ['admin/users client 403', 'admin/users device-8 403', 'chat client open', 'chat device-8 open'];
+  assert.is(outcome.stdout.toString(), `${lines.join('\n')}\n`, outcome.stderr);
+});
+
+documentation('shows the doctor as it speaks', async () => {
+  const directory = project();
+  assert.is((await shell(directory, block('sh', 'node')).outcome).code, 0);
+  const { code, stdout } = await shell(directory, block('sh', 'doctor')).outcome;
+  assert.is(code, 2);
+  assert.ok(includesText(stdout.toString().replace(/\n +/g, ' '), block('text', 'doctor').trim()), stdout.toString());
 });
 
 documentation('shows a loop that is a part of its example', () => {
