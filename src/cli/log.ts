@@ -93,7 +93,7 @@ function peerFields(peer: Peer): object {
   return {
     peer: bounded(subject.text),
     issuer: bounded(issuer.text),
-    serial: serialNumber,
+    serial: bounded(serialNumber),
     fingerprint: fingerprint256,
     spiffeId: spiffeId === undefined ? undefined : bounded(spiffeId.id),
     tls: tls.protocol,

@@ -55,8 +55,11 @@ export class AttachedServer extends EventEmitter<ServerEvents> {
     this.#timeout = wholeNumber('handshakeTimeout', options.handshakeTimeout, defaultHandshakeTimeout);
     // Every peer here is verified.
     this.#acceptor = new Acceptor(options as AcceptorOptions<AnyPeer>, {
-      connection: (connection, request) => this.emit('connection', connection as Connection, request as UpgradeRequest),
-      refused: (refusal) => this.emit('refused', refusal),
+      connection: (connection, request) => {
+        this.#observer.opened(connection, request);
+        this.emit('connection', connection as Connection, request as UpgradeRequest);
+      },
+      refused: (refusal) => this.#refused(refusal),
     });
     this.#onUpgrade = (request, socket, head) => this.#upgrade(request, socket, head);
     server.on('upgrade', this.#onUpgrade);

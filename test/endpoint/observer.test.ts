@@ -1,7 +1,9 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { once } from 'node:events';
+import * as https from 'node:https';
+import type { AddressInfo } from 'node:net';
 import * as assert from 'uvu/assert';
-import { connect, createServer, type Observations, type ServerStatistics } from '../../src/index.js';
+import { attach, connect, createServer, type Observations, type ServerStatistics } from '../../src/index.js';
 import { clientCredentials, serverCredentials, startServer, until } from '../support/ends.js';
 import { kit } from '../support/kit.js';
 import { suite } from '../support/suite.js';
@@ -139,6 +141,32 @@ counters('count what happened, and nothing else', async () => {
   await until(() => server.statistics.open === 0);
   count({ expulsions: { 'not-authorized': 1 }, reloads: 1, failedReloads: 0, closes: { 3001: 1, 1006: 1, 1008: 1 } });
   await server.close();
+});
+
+counters('count at a server that is attached to, and channels tell of it', async () => {
+  const host = https.createServer({ ...serverCredentials(), requestCert: true });
+  const attached = attach(host, { path: '/chat', authorize: ({ headers }) => !headers.has('X-Refuse') });
+  attached.on('connection', (connection) => connection.on('message', () => {}));
+  await once(host.listen(0, '127.0.0.1'), 'listening');
+  const url = `wss://localhost:${(host.address() as AddressInfo).port}/chat`;
+  await watching(async ({ names }) => {
+    const near = await connect(url, clientCredentials());
+    near.send('text');
+    await until(() => attached.statistics.messagesReceived === 1);
+    await near.close(3001);
+    await connect(url, { ...clientCredentials(), headers: { 'X-Refuse': '1' } }).catch(() => {});
+    await until(() => attached.statistics.open === 0 && names.includes('refused server'));
+    const own = names.filter((name) => name.endsWith('server'));
+    assert.equal(own, ['handshake', 'open', 'close', 'handshake', 'refused'].map((name) => `${name} server`));
+  });
+  const { handshakes, connections, closes, refusals } = attached.statistics;
+  assert.equal(
+    { handshakes, connections, closes, refusals },
+    { handshakes: 2, connections: 1, closes: { 3001: 1 }, refusals: { 'not-authorized': 1 } },
+  );
+  await attached.close({ deadline: 0 });
+  host.closeAllConnections();
+  await new Promise((resolve) => host.close(resolve));
 });
 
 counters('count the messages of streams and of compression once', async () => {
