@@ -215,11 +215,25 @@ documentation('lists troubles in the words in which they are told, at the end wh
   }
 });
 
-documentation('links to files that exist', () => {
-  for (const name of ['README.md', 'CONTRIBUTING.md', 'docs/options.md', 'docs/api.md']) {
+/** The headings of a document, as links write them. */
+function headingsOf(text: string): string[] {
+  return [...text.matchAll(/^#+ (.*)$/gm)].map(([, heading]) =>
+    heading!
+      .toLowerCase()
+      .replaceAll(/[^\p{L}\p{N} _-]/gu, '')
+      .replaceAll(' ', '-'),
+  );
+}
+
+documentation('links to files and headings that exist', () => {
+  const pages = ['options', 'api', 'security', 'authorization', 'trust', 'observability'];
+  for (const name of ['README.md', 'CONTRIBUTING.md', 'SECURITY.md', ...pages.map((page) => `docs/${page}.md`)]) {
     const text = readFileSync(join(root, name), 'utf8');
-    for (const [, target] of text.matchAll(/\]\(([^)#:]+)(?:#[^)]*)?\)/g)) {
-      assert.ok(existsSync(join(root, name, '..', target!)), `${name} links to ${target}`);
+    for (const [, target, heading] of text.matchAll(/\]\(([^)#:]*)(?:#([^)]*))?\)/g)) {
+      const file = target === '' ? join(root, name) : join(root, name, '..', target!);
+      assert.ok(existsSync(file), `${name} links to ${target}`);
+      if (heading === undefined) continue;
+      assert.ok(headingsOf(readFileSync(file, 'utf8')).includes(heading), `${name} links to ${target}#${heading}`);
     }
   }
 });

@@ -157,7 +157,10 @@ counters('count at a server that is attached to, and channels tell of it', async
     await connect(url, { ...clientCredentials(), headers: { 'X-Refuse': '1' } }).catch(() => {});
     await until(() => attached.statistics.open === 0 && names.includes('refused server'));
     const own = names.filter((name) => name.endsWith('server'));
-    assert.equal(own, ['handshake', 'open', 'close', 'handshake', 'refused'].map((name) => `${name} server`));
+    assert.equal(
+      own,
+      ['handshake', 'open', 'close', 'handshake', 'refused'].map((name) => `${name} server`),
+    );
   });
   const { handshakes, connections, closes, refusals } = attached.statistics;
   assert.equal(
