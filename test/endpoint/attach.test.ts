@@ -13,7 +13,7 @@ import {
   PeerIdentityError,
   UsageError,
 } from '../../src/index.js';
-import { clientCredentials, RawPeer, rawClient, serverCredentials, upgradeRequest } from '../support/ends.js';
+import { clientCredentials, RawPeer, rawClient, serverCredentials, until, upgradeRequest } from '../support/ends.js';
 import { kit } from '../support/kit.js';
 import { suite } from '../support/suite.js';
 
@@ -57,6 +57,20 @@ attaching('takes upgrades to its path, with frames in the first packet', async (
     assert.match(await peer.readUntil('\r\n\r\n'), /^HTTP\/1\.1 101 .*Sec-WebSocket-Protocol: v1/s);
     assert.equal(await peer.read(7), Buffer.from('810568656c6c6f', 'hex'));
     peer.socket.destroy();
+  });
+});
+
+attaching('counts connections and refusals', async () => {
+  await withAttached({ authorize: ({ path }) => path === '/chat' }, async ({ attached, url }) => {
+    const near = await connect(url, clientCredentials());
+    await connect(`${url}?room=1`, clientCredentials()).catch(() => {});
+    await near.close();
+    await until(() => attached.statistics.open === 0);
+    const { handshakes, connections, refusals, closes } = attached.statistics;
+    assert.equal(
+      { handshakes, connections, refusals, closes },
+      { handshakes: 2, connections: 1, refusals: { 'not-authorized': 1 }, closes: { 1000: 1 } },
+    );
   });
 });
 
