@@ -23,10 +23,15 @@ export function startKeylog(settings: Settings): ((line: Buffer) => void) | unde
   } catch (error) {
     throw usageFault(`--keylog ${shown} cannot be written: ${reasonOf(error)}`, 'name a file that you may write to');
   }
-  // A file that was there before keeps its mode.
-  if ((fstatSync(descriptor).mode & 0o077) !== 0) {
+  // A file that was there before keeps its owner and its mode.
+  const { uid, mode } = fstatSync(descriptor);
+  const isForeign = uid !== (process.geteuid?.() ?? uid);
+  if (isForeign || (mode & 0o077) !== 0) {
     closeSync(descriptor);
-    throw usageFault(`--keylog ${shown} can be read by others`, `chmod 600 ${shown}, or name a file that is not there`);
+    const advice = 'name a file that is not there';
+    throw isForeign
+      ? usageFault(`--keylog ${shown} belongs to somebody else`, advice)
+      : usageFault(`--keylog ${shown} can be read by others`, `chmod 600 ${shown}, or ${advice}`);
   }
   process.stderr.write(`mtls-ws: --keylog writes secrets to ${shown}: who has them can decrypt every connection\n`);
   let hasFailed = false;

@@ -22,7 +22,7 @@ export function metricsText(statistics: ServerStatistics, credentials: Credentia
   return [
     family('connections_open', 'gauge', 'WebSocket connections that are open', [[{}, s.open]]),
     family('connections_total', 'counter', 'WebSocket connections that were opened', [[{}, s.connections]]),
-    family('closes_total', 'counter', 'Connections that are over, by close code of the peer', by('code', s.closes)),
+    family('closes_total', 'counter', 'Connections that are over, by close code of the peer', by('code', closesOf(s))),
     family('handshakes_total', 'counter', 'Clients that came through the gate', [[{}, s.handshakes]]),
     family('resumptions_total', 'counter', 'Those of them that resumed a TLS session', [[{}, s.resumptions]]),
     family('refusals_total', 'counter', 'Clients refused and failed handshakes', by('reason', s.refusals)),
@@ -42,6 +42,16 @@ export function metricsText(statistics: ServerStatistics, credentials: Credentia
       [{}, seconds(credentials.identity.validTo)],
     ]),
   ].join('');
+}
+
+/** Codes from 3000 on are the peer's choice (RFC 6455 §7.4.2): counted by their kind, so that there are never many labels. */
+function closesOf({ closes }: ServerStatistics): Readonly<Record<string, number>> {
+  const counts: Record<string, number> = {};
+  for (const [code, count] of Object.entries(closes)) {
+    const label = Number(code) < 3000 ? code : `${code[0]}xxx`;
+    counts[label] = (counts[label] ?? 0) + count;
+  }
+  return counts;
 }
 
 function family(name: string, type: 'counter' | 'gauge', help: string, samples: Samples): string {

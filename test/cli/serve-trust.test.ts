@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { chmodSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { request } from 'node:https';
 import { join } from 'node:path';
 import * as assert from 'uvu/assert';
@@ -182,6 +182,14 @@ watching('shows its counters to clients that may come in, and to nobody else', a
     if (comment !== null) family = comment[1]!;
     else assert.match(line, new RegExp(`^${family}(?:\\{[a-z]+="[a-z0-9-]+"\\})? \\d+$`));
   }
+  for (const code of [3001, 3002, 4000]) await (await connect(url, as(pki.client))).close(code);
+  const { body: later } = await get(port, '/metrics', as(monitor));
+  const closes = later.split('\n').filter((line) => line.startsWith('mtls_ws_closes_total{'));
+  assert.equal(
+    closes.sort(),
+    ['mtls_ws_closes_total{code="3xxx"} 2', 'mtls_ws_closes_total{code="4xxx"} 1'],
+    'a client that makes up codes makes no labels',
+  );
   near.terminate();
   const { stderr } = await stop(program);
   assert.is(stderr, '');
@@ -211,6 +219,13 @@ watching('appends TLS secrets to a file for its owner alone, at either end, afte
   const open = await run(['serve', '--port', '0', ...files().server, '--keylog', serverLog]);
   assert.is(open.code, 2);
   assert.match(open.stderr, /can be read by others; chmod 600/);
+  // Only root can give a file away, and only root can open one of others that is for its owner alone.
+  if (process.geteuid?.() !== 0) return;
+  chmodSync(serverLog, 0o600);
+  chownSync(serverLog, 65_534, 65_534);
+  const foreign = await run(['serve', '--port', '0', ...files().server, '--keylog', serverLog]);
+  assert.is(foreign.code, 2);
+  assert.match(foreign.stderr, /belongs to somebody else/);
 });
 
 watching.run();
