@@ -14,7 +14,8 @@ export const refusalField = 'Mtls-Ws-Refused';
 
 /**
  * Reads one request head, whatever it asks for, and answers 403 with the reason as JSON: `{ "refused": code, "message":
- * …, "hint": … }`. Its code stands in a field of its own, too.
+ * …, "hint": … }`. Its code stands in a field of its own, too. The client counts among the unauthenticated until it is
+ * gone, by the deadline of the handshake at the latest.
  *
  * @param options `deadline`: milliseconds that the client may take to read the answer
  */
@@ -36,7 +37,6 @@ export function explain(
     if (parser.error === undefined && parser.head === undefined) return;
     socket.off('data', onData);
     socket.off('end', over);
-    refused.established();
     const body = `${JSON.stringify({ refused: error.code, message: error.message, hint: error.hint })}\n`;
     const method = parser.head?.kind === 'request' ? parser.head.method : undefined;
     const bytes = plainResponse(403, body, {

@@ -94,8 +94,8 @@ class Pending {
   timer: NodeJS.Timeout | undefined;
   /** The host it goes to; `undefined` until that is known. */
   site: Site | undefined;
-  /** The name it asked for, as it was sent, where that was read before TLS. */
-  serverName: string | undefined;
+  /** The host that its ClientHello asked for, in canonical form, where that was read before TLS. */
+  hello: { readonly host: string | undefined } | undefined;
   /** Whether its `TLSSocket` is known. */
   watched = false;
   /** Whether it is over: let in, refused, or gone. Only the first of these is told. */
@@ -127,6 +127,11 @@ function gatePolicyOf({ credentials, policy }: Site): GatePolicy {
     requireClientAuthEku: policy.requireClientAuthEku,
     acceptResumption: policy.tickets !== undefined,
   };
+}
+
+/** Returns a name that a client asked for in canonical form; `undefined` when it is none. */
+function hostOf(name: string | undefined): string | undefined {
+  return name === undefined ? undefined : canonicalHost(name)?.host;
 }
 
 type Verdict = VerifiedPeer | PeerIdentityError;
@@ -212,8 +217,8 @@ export class Listener {
   /** The one look-up of hosts. @param name as the client sent it */
   #siteFor(name: string | undefined): Site | undefined {
     if (name === undefined || this.#named.size === 0) return this.#unnamed;
-    const canonical = canonicalHost(name)?.host;
-    return canonical === undefined ? undefined : this.#named.get(canonical);
+    const host = hostOf(name);
+    return host === undefined ? undefined : this.#named.get(host);
   }
 
   /**
@@ -310,7 +315,7 @@ export class Listener {
     pending.timer = setTimeout(() => this.#onDeadline(pending), this.#options.handshakeTimeout);
     if (head !== undefined && head.length > 0) raw.unshift(head);
     if (this.#readsNames) this.#readName(raw, pending);
-    else this.#handOver(raw, pending, this.#unnamed!, undefined);
+    else this.#handOver(raw, pending, this.#unnamed!);
   }
 
   /** Reads the ClientHello, and gives all of it back for OpenSSL to read. */
@@ -326,7 +331,8 @@ export class Listener {
       const site = this.#siteFor(state.serverName);
       if (site === undefined) return this.#refuseName(pending, state.serverName);
       raw.unshift(reader.received);
-      this.#handOver(raw, pending, site, state.serverName);
+      pending.hello = { host: hostOf(state.serverName) };
+      this.#handOver(raw, pending, site);
     };
     const onEnd = (): void => {
       stop();
@@ -349,10 +355,11 @@ export class Listener {
     this.#turnAway(pending, alert, identityError('server-name-unknown', 'the client', undefined, { detail }));
   }
 
-  /** Ends a socket before its TLS handshake. */
+  /** Ends a socket before its TLS handshake; it counts among the unauthenticated until it is gone. */
   #turnAway(pending: Pending, alert: Buffer | undefined, error: MtlsWsError): void {
     if (pending.settled) return;
-    this.#settle(pending);
+    pending.settled = true;
+    clearTimeout(pending.timer);
     const { raw } = pending;
     if (alert === undefined || error.code === 'not-tls') raw.destroy();
     else {
@@ -365,9 +372,8 @@ export class Listener {
     this.#refuse(pending, error);
   }
 
-  #handOver(raw: Duplex, pending: Pending, site: Site, serverName: string | undefined): void {
+  #handOver(raw: Duplex, pending: Pending, site: Site): void {
     pending.site = site;
-    pending.serverName = serverName;
     // A stream that is no network socket has no address to be known by: it gets a server of its own.
     const server = raw instanceof net.Socket ? site.server : site.createServer(this.#eventsOf(pending));
     server.emit('connection', raw);
@@ -500,10 +506,11 @@ export class Listener {
     let peer: VerifiedPeer | undefined;
     if (!(verdict instanceof PeerIdentityError)) peer = verdict;
     else if (verdict.code !== 'certificate-missing' || site.policy.clientCertificate !== 'optional') return verdict;
-    // OpenSSL must have seen the same name. It shows none when a session of TLS 1.2 is resumed.
+    // OpenSSL must have seen the same name: a second ClientHello (RFC 8446 §4.1.4) may bring another. It shows none when a
+    // session of TLS 1.2 is resumed.
     const { serverName, resumed, protocol } = parameters;
     const isShown = serverName !== undefined || !(resumed && protocol === 'TLSv1.2');
-    if (site.name !== undefined && isShown && serverName !== site.name) {
+    if (pending.hello !== undefined && isShown && serverName !== pending.hello.host) {
       const detail = 'the name in its TLS handshake is not the one that was read before';
       return identityError('server-name-unknown', 'the client', undefined, { detail });
     }
@@ -511,8 +518,7 @@ export class Listener {
   }
 
   #admission(peer: VerifiedPeer | undefined, { serverName }: TlsParameters, pending: Pending, site: Site): Admission {
-    const before = pending.serverName === undefined ? undefined : canonicalHost(pending.serverName)?.host;
-    return { peer, serverName: before ?? serverName, site };
+    return { peer, serverName: pending.hello === undefined ? serverName : pending.hello.host, site };
   }
 
   /** Looks at a client again if the credentials of its host are others by now. */

@@ -297,6 +297,20 @@ explaining('ends a refused client that asks nothing at the deadline, and counts 
   );
 });
 
+explaining('counts a refused client that does not go away among the unauthenticated', async () => {
+  await withServer({ explainRefusals: true, maxUnauthenticated: 1 }, async ({ port, refused }) => {
+    const lingering = tls.connect({ host: '127.0.0.1', port, servername: 'localhost', ca: kit().ca.cert });
+    lingering.on('error', () => {});
+    // It reads the answer, and stays.
+    lingering.allowHalfOpen = true;
+    lingering.once('secureConnect', () => lingering.write(upgradeRequest('/')));
+    await once(lingering, 'data');
+    assert.is((await ask(port, kit().clients.good)).answer, 'nothing');
+    assert.is(refused.at(-1)!.error.code, 'too-many-unauthenticated');
+    lingering.destroy();
+  });
+});
+
 explaining.run();
 
 const gate = suite('the gate, by itself');

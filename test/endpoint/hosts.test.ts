@@ -328,6 +328,20 @@ test('reads a ClientHello in pieces, and turns away what is none', async () => {
   });
 });
 
+test('counts a client that it turned away among the unauthenticated, until it is gone', async () => {
+  await withHosts({ maxUnauthenticated: 1 }, async ({ port, refused }) => {
+    const bad = net.connect({ port, host: '127.0.0.1', allowHalfOpen: true });
+    bad.write(Buffer.of(22, 3, 1, 0, 4, 2, 0, 0, 0));
+    await once(bad, 'data');
+    await connect(`wss://localhost:${port}/`, as(world().a)).catch(() => {});
+    assert.equal(
+      refused.map(({ error }) => error.code),
+      ['tls-failed', 'too-many-unauthenticated'],
+    );
+    bad.destroy();
+  });
+});
+
 test('ends a client that sends no ClientHello at the deadline (M13)', async () => {
   await withHosts({ handshakeTimeout: 100 }, async ({ port, refused }) => {
     const silent = net.connect(port, '127.0.0.1');
