@@ -30,7 +30,7 @@ import {
   type SecuredSocket,
   type VerifiedPeer,
 } from '../tls/index.js';
-import { Connection } from './connection.js';
+import { Connection, expel } from './connection.js';
 import { endWith } from './end-with.js';
 import { explain } from './explanation.js';
 import { limitLifetime } from './lifetime.js';
@@ -39,6 +39,7 @@ import {
   connectionOptionNames,
   type ResolvedConnectionOptions,
   resolveConnectionOptions,
+  throwLater,
   wholeNumber,
 } from './options.js';
 
@@ -141,6 +142,12 @@ export interface Incoming {
   recheck(): PeerIdentityError | undefined;
 }
 
+/** Rules in force: each change makes others, also one to the same function, which may decide otherwise by then. */
+interface Rules {
+  /** `undefined`: every verified peer is let in. */
+  readonly authorize: Authorize<AnyPeer> | undefined;
+}
+
 /** What a connection was let in with, to look at it again. */
 interface Admission {
   /** Kept only for `authorize`. */
@@ -161,14 +168,14 @@ export class Acceptor {
   readonly #events: AcceptorEvents;
   readonly connections: Set<Connection<AnyPeer>> = new Set();
   readonly #admissions = new Map<Connection<AnyPeer>, Admission>();
-  #authorize: Authorize<AnyPeer> | undefined;
+  #rules: Rules;
   #draining = false;
 
   constructor(options: AcceptorOptions<AnyPeer>, events: AcceptorEvents) {
     if (options.onRequest !== undefined && typeof options.onRequest !== 'function') {
       throw new UsageError('option-not-a-function', 'onRequest must be a function', { option: 'onRequest' });
     }
-    this.#authorize = authorizeFrom(options.authorize);
+    this.#rules = { authorize: authorizeFrom(options.authorize) };
     if (options.protocols !== undefined) checkProtocols(options.protocols);
     if (options.origins !== undefined) checkOrigins(options.origins);
     this.#options = options;
@@ -213,7 +220,7 @@ export class Acceptor {
   /** Not for users: what `Opening` needs. */
   get inside(): {
     options: AcceptorOptions<AnyPeer>;
-    authorize: Authorize<AnyPeer> | undefined;
+    rules: Rules;
     connectionOptions: ResolvedConnectionOptions;
     events: AcceptorEvents;
     unavailable: HandshakeError | undefined;
@@ -228,7 +235,7 @@ export class Acceptor {
         : undefined;
     return {
       options: this.#options,
-      authorize: this.#authorize,
+      rules: this.#rules,
       connectionOptions: this.#connectionOptions,
       events: this.#events,
       unavailable,
@@ -239,7 +246,7 @@ export class Acceptor {
   admit(connection: Connection<AnyPeer>, request: UpgradeRequest<AnyPeer>, incoming: Incoming): void {
     this.connections.add(connection);
     this.#admissions.set(connection, {
-      request: this.#authorize === undefined ? undefined : request,
+      request: this.#rules.authorize === undefined ? undefined : request,
       recheck: () => incoming.recheck(),
     });
     void connection.closed.then(() => {
@@ -250,52 +257,77 @@ export class Acceptor {
 
   /** Decides by other rules from now on; `recheck` has them decide about the connections that are open. */
   set authorize(authorize: AcceptorOptions<AnyPeer>['authorize']) {
-    this.#authorize = authorizeFrom(authorize);
+    this.#rules = { authorize: authorizeFrom(authorize) };
   }
 
   /**
    * Looks at every open connection again, and closes with 1008 those that would not be let in now; `expelled` is told of
-   * each. Resolves when all have been looked at.
+   * each. Resolves when all have been decided about.
    *
    * @param asksAgain whether `authorize` decides again, too
+   * @param deadline milliseconds that it may take for that
    */
   async recheck(
     asksAgain: boolean,
+    deadline: number,
     expelled: (connection: Connection<AnyPeer>, error: PeerIdentityError) => void,
   ): Promise<void> {
-    const expel = (connection: Connection<AnyPeer>, error: PeerIdentityError, reason: string): void => {
-      if (connection.readyState === 'closed') return;
-      void connection.close(1008, fitReason(`${error.code}: ${reason}`));
-      expelled(connection, error);
+    const close = (connection: Connection<AnyPeer>, error: PeerIdentityError, reason: string): void => {
+      const wasOpen = connection.readyState === 'open';
+      expel(connection, fitReason(`${error.code}: ${reason}`));
+      // One that was closing ends for another reason, and is told of with that.
+      if (!wasOpen) return;
+      try {
+        expelled(connection, error);
+      } catch (thrown) {
+        // The others are looked at all the same.
+        throwLater(thrown);
+      }
     };
+    const asked: Promise<void>[] = [];
     let count = 0;
     for (const [connection, { request, recheck }] of [...this.#admissions]) {
       // Each look may take a check of signatures: others get their turn between.
       if (++count % recheckBatch === 0) await new Promise((resolve) => setImmediate(resolve));
       const error = recheck();
       if (error !== undefined) {
-        expel(connection, error, identityFaults[error.code as keyof typeof identityFaults]?.words ?? '');
+        close(connection, error, identityFaults[error.code as keyof typeof identityFaults]?.words ?? '');
       } else if (asksAgain) {
-        void this.#askAgain(connection.peer, request).then((refusal) => {
-          if (refusal !== undefined) expel(connection, refusal.error, refusal.reason);
-        });
+        const answer = this.#askAgain(connection.peer, request, deadline);
+        asked.push(
+          answer.then((refusal) => {
+            if (refusal !== undefined) close(connection, refusal.error, refusal.reason);
+          }),
+        );
       }
     }
+    await Promise.all(asked);
   }
 
-  /** Fails closed: rules that fail, or that came after the request was forgotten, refuse. */
+  /** Fails closed: rules that fail, that take too long, or that came after the request was forgotten, refuse. */
   async #askAgain(
     peer: AnyPeer,
     request: UpgradeRequest<AnyPeer> | undefined,
+    deadline: number,
   ): Promise<{ error: PeerIdentityError; reason: string } | undefined> {
-    const authorize = this.#authorize;
+    const rules = this.#rules;
+    const { authorize } = rules;
     if (authorize === undefined) return undefined;
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<AuthorizationVerdict>((resolve) => {
+      timer = setTimeout(() => resolve({ reason: 'the rules did not decide in time' }), deadline);
+    });
+    let verdict: AuthorizationVerdict;
     try {
-      const verdict = request === undefined ? false : await authorize(request);
-      return verdict === true ? undefined : unauthorized(peer, request?.path ?? '/', verdict);
+      verdict = request === undefined ? false : await Promise.race([authorize(request), late]);
     } catch {
-      return unauthorized(peer, request?.path ?? '/', { reason: 'the rules could not decide' });
+      verdict = { reason: 'the rules could not decide' };
+    } finally {
+      clearTimeout(timer);
     }
+    // Where others are in force by now, those have been asked, too.
+    if (verdict === true || rules !== this.#rules) return undefined;
+    return unauthorized(peer, request?.path ?? '/', verdict);
   }
 
   /**
@@ -363,10 +395,11 @@ class Opening {
   }
 
   examine(head: RequestHead, rest: Buffer): void {
-    const { options, authorize, unavailable } = this.#acceptor.inside;
+    const { options, unavailable } = this.#acceptor.inside;
     const { peer, serverName, remoteAddress, remotePort } = this.#incoming;
     const verdict = examineRequest(head, { serverName, origins: options.origins });
     if (verdict.kind === 'refused') return this.#refuse(verdict.error);
+    if (this.#isOutdated()) return;
     if (verdict.kind === 'plain') {
       const { path } = verdict;
       const request = { method: head.method, path, headers: head.fields, peer, remoteAddress, remotePort };
@@ -381,7 +414,7 @@ class Opening {
         ...{ peer, path, serverName, headers: head.fields, remoteAddress, remotePort },
         ...{ host: head.fields.get('Host') ?? '', protocols: [], origin: head.fields.get('Origin') },
       };
-      return this.#ask(authorize, asked, answer);
+      return this.#ask(asked, answer);
     }
     if (unavailable !== undefined) {
       return this.#refuse(unavailable);
@@ -397,11 +430,20 @@ class Opening {
       remoteAddress,
       remotePort,
     };
-    this.#ask(authorize, request, () => this.#open(request, verdict.key, verdict.offeredExtensions, rest));
+    this.#ask(request, () => this.#open(request, verdict.key, verdict.offeredExtensions, rest));
+  }
+
+  /** Whether the credentials have changed on the way here, and the peer is refused by those of now. */
+  #isOutdated(): boolean {
+    const error = this.#incoming.recheck();
+    if (error !== undefined) this.#refuse(error, `${error.message}; ${error.hint}`, 403);
+    return error !== undefined;
   }
 
   /** Goes on if the request is let in, and refuses it otherwise. */
-  #ask(authorize: Authorize<AnyPeer> | undefined, request: UpgradeRequest<AnyPeer>, proceed: () => void): void {
+  #ask(request: UpgradeRequest<AnyPeer>, proceed: () => void): void {
+    const { rules } = this.#acceptor.inside;
+    const { authorize } = rules;
     if (authorize === undefined && request.peer === undefined) {
       const error = identityError('certificate-missing', 'the client', undefined);
       return this.#refuse(error, 'no certificate was presented', 403);
@@ -409,6 +451,8 @@ class Opening {
     this.#decide(
       () => (authorize === undefined ? true : authorize(request)),
       (verdict) => {
+        // Others may have come into force while the verdict was awaited.
+        if (rules !== this.#acceptor.inside.rules) return this.#ask(request, proceed);
         if (verdict === true) return proceed();
         const { error, reason } = unauthorized(request.peer, request.path, verdict);
         this.#refuse(error, reason, 403);
@@ -450,9 +494,7 @@ class Opening {
       return this.#refuse(unavailable);
     }
     const { socket, peer, remoteAddress, remotePort } = this.#incoming;
-    // The credentials may have changed while the request was on its way.
-    const outdated = this.#incoming.recheck();
-    if (outdated !== undefined) return this.#refuse(outdated, `${outdated.message}; ${outdated.hint}`, 403);
+    if (this.#isOutdated()) return;
     const protocol = negotiateProtocol(request.protocols, options.protocols ?? []);
     const { deflate } = connectionOptions;
     const agreed = deflate === undefined ? undefined : negotiateDeflate(offers, deflate.policies[0]);

@@ -124,6 +124,12 @@ function deflateOptions(agreed: DeflateParameters, role: Role, level: number | u
 }
 
 /**
+ * Closes a connection with 1008 because its peer is let in no more: nothing that the peer still sends is handed over, and
+ * it does not get the time of the closing handshake to be heard. For this end alone.
+ */
+export let expel: (connection: Connection<VerifiedPeer | undefined>, reason: string) => void;
+
+/**
  * An open connection to a verified peer. Its events are those of `ConnectionEvents`; it never emits `error`.
  *
  * No message is lost before somebody listens: without a `message` listener, a handler or an iterator, at most one message
@@ -836,6 +842,13 @@ export class Connection<Peer extends VerifiedPeer | undefined = VerifiedPeer> ex
       else this.#beginClosing();
     }
     return this.closed;
+  }
+
+  static {
+    expel = (connection, reason) => {
+      void connection.close(1008, reason);
+      connection.#discarding = true;
+    };
   }
 
   /** Cuts the connection at once, without a closing handshake. The peer sees 1006, and so does `close` here. */

@@ -98,6 +98,7 @@ export class Server<Peer extends AnyPeer = VerifiedPeer> extends EventEmitter<Se
   #trust: Trust;
   #trustOptions: TrustOptions;
   #rulesGeneration = 0;
+  readonly #handshakeTimeout: number;
   readonly #observer = new Observer('server');
   readonly #onReloaded = (): void => void this.#apply(false);
   readonly #onFailedReload = (error: Error): void => this.#observer.reloaded(error);
@@ -130,6 +131,7 @@ export class Server<Peer extends AnyPeer = VerifiedPeer> extends EventEmitter<Se
     if (insecureKeylog !== undefined && typeof insecureKeylog !== 'function') {
       throw new UsageError('option-not-a-function', 'insecureKeylog must be a function', { option: 'insecureKeylog' });
     }
+    this.#handshakeTimeout = wholeNumber('handshakeTimeout', options.handshakeTimeout, defaultHandshakeTimeout);
     this.#listener = new Listener({
       hosts: this.#trust.current,
       clientCertificate,
@@ -137,7 +139,7 @@ export class Server<Peer extends AnyPeer = VerifiedPeer> extends EventEmitter<Se
       requireClientAuthEku: strictBoolean('requireClientAuthEku', options.requireClientAuthEku),
       tickets: ticketKeysOf(options.sessionResumption),
       rulesGeneration: 0,
-      handshakeTimeout: wholeNumber('handshakeTimeout', options.handshakeTimeout, defaultHandshakeTimeout),
+      handshakeTimeout: this.#handshakeTimeout,
       maxUnauthenticated: wholeNumber('maxUnauthenticated', options.maxUnauthenticated, 1024),
       keylog: insecureKeylog,
       onPeer: (accepted) => {
@@ -175,24 +177,28 @@ export class Server<Peer extends AnyPeer = VerifiedPeer> extends EventEmitter<Se
 
   /**
    * Puts other credentials or rules in force, as a whole: `ca`, `cert`, `key` and what belongs to them (or
-   * `credentials`) replace what there was of these; `hosts` replaces all hosts; `authorize` the rules. Handshakes that
-   * begin from now on see the new ones. Open connections go on, unless their client would not be let in any more: those
-   * are closed with 1008 (`expelled`), and the promise resolves when all have been looked at.
+   * `credentials`) replace what there was of these; `hosts` replaces all hosts; `authorize` the rules. What is not given,
+   * or `undefined`, stays. Handshakes that begin from now on see the new ones. Open connections go on, unless their client
+   * would not be let in any more: those are closed with 1008 (`expelled`), and the promise resolves when all have been
+   * decided about. Rules that take longer than `handshakeTimeout` refuse, and so do those that come after a server without
+   * rules has let a client in.
    *
-   * @throws UsageError (rejects) if something of it cannot be used; then everything stays as it was
+   * @throws UsageError (rejects) if something of it cannot be used, and after `close()` (`server-closed`); then
+   *   everything stays as it was
    */
   async update(update: ServerUpdate<Peer>): Promise<void> {
     if (typeof update !== 'object' || update === null) {
       throw new UsageError('option-missing', 'update() takes an object with what is to change');
     }
     refuseUnknown(update, updateNames, 'update()');
-    const { authorize, hosts = this.#trustOptions.hosts, ...given } = update;
-    const { hosts: _, minVersion, ...before } = this.#trustOptions;
-    const own = Object.keys(given).length > 0 ? given : before;
-    const options: TrustOptions = { ...own, minVersion, ...(hosts && { hosts }) };
+    if (this.#closing !== undefined) throw new UsageError('server-closed', 'a server that was closed stays as it was');
+    const { hosts: hostsBefore, minVersion: _, ...ownBefore } = this.#trustOptions;
+    const { hosts = hostsBefore, ...given } = trustOf(update);
+    const own = Object.keys(given).length > 0 ? given : ownBefore;
+    const options = trustOf({ ...own, hosts, minVersion: this.#trust.minVersion });
     const trust = new Trust(options);
-    const changesRules = 'authorize' in update;
-    if (changesRules) this.#acceptor.authorize = authorize as AcceptorOptions<AnyPeer>['authorize'];
+    const changesRules = update.authorize !== undefined;
+    if (changesRules) this.#acceptor.authorize = update.authorize as AcceptorOptions<AnyPeer>['authorize'];
     this.#follow('off');
     this.#trust = trust;
     this.#trustOptions = options;
@@ -205,7 +211,7 @@ export class Server<Peer extends AnyPeer = VerifiedPeer> extends EventEmitter<Se
     this.#listener.update(this.#trust.current, this.#rulesGeneration);
     const events = this as unknown as EventEmitter<ServerEvents<AnyPeer>>;
     this.#observer.reloaded();
-    return this.#acceptor.recheck(changesRules, (connection, error) => {
+    return this.#acceptor.recheck(changesRules, this.#handshakeTimeout, (connection, error) => {
       this.#observer.expelled(connection, error);
       events.emit('expelled', connection, error);
     });

@@ -79,12 +79,7 @@ export class Trust {
       // OpenSSL would ignore every other option of TLS in silence, were it given for one host alone (M2b).
       refuseUnknown(host, hostOptionNames, `the host ${name.host}; other options of TLS are for all hosts alike`);
       const where = `hosts["${name.host}"]: `;
-      const source = sourceOf({ ...host, minVersion: this.minVersion }, where);
-      if (versionOf(source) !== this.minVersion) {
-        const text = `${where}the minVersion of its credentials is not that of the others, ${this.minVersion}`;
-        throw new UsageError('min-version-differs', text, { option: 'hosts' });
-      }
-      this.#named.set(name.host, source);
+      this.#named.set(name.host, sourceOf({ ...host, minVersion: this.minVersion }, where));
     }
   }
 
@@ -136,6 +131,12 @@ function sourceOf(options: TrustOptions, where: string): Source {
     throw new UsageError('credentials-twice', `${where}${both} and credentials say the same thing twice: give one`, {
       option: both,
     });
+  }
+  // Neither of the two may be the higher one without effect.
+  const { minVersion } = credentials.current;
+  if (options.minVersion !== undefined && options.minVersion !== minVersion) {
+    const text = `${where}credentials come with minVersion ${minVersion}, and not with ${escapeText(String(options.minVersion))}`;
+    throw new UsageError('min-version-differs', text, { option: 'minVersion' });
   }
   return credentials;
 }

@@ -135,6 +135,8 @@ export class CredentialFiles extends EventEmitter<CredentialFilesEvents> {
   /** @throws UsageError as `watchCredentials` */
   constructor(options: CredentialFilesOptions) {
     super();
+    // As many servers as there are may follow the same files.
+    this.setMaxListeners(0);
     const { passphrase, minVersion, insecureAcceptExpiredCrl, ...how } = checkOptions(options);
     const { watch, pollInterval, settleTime } = how;
     this.#sources = sourcesOf(options);
