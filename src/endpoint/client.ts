@@ -224,7 +224,8 @@ export async function connect(url: string | URL, options: ConnectOptions): Promi
     observer.opened(connection);
     return connection;
   } catch (error) {
-    observer.refused({ error: error instanceof Error ? error : new Error(String(error)) });
+    // The reason of a signal may be anything.
+    observer.refused({ error: error instanceof Error ? error : new Error('the attempt was ended', { cause: error }) });
     throw error;
   } finally {
     clearTimeout(timer);

@@ -346,6 +346,8 @@ export class Listener {
     raw.on('data', onData);
     raw.on('end', onEnd);
     raw.on('close', onEnd);
+    // Whoever hands over a socket may have paused it.
+    raw.resume();
   }
 
   /** RFC 6066 §3 and RFC 8446 §9.2 name the alerts. */

@@ -178,6 +178,11 @@ opening('ends with the reason of its signal, before and during the attempt', asy
       () => assert.unreachable(),
       (error) => assert.is(error, reason),
     );
+    const odd: unknown = Object.create(null);
+    const given = await connect(url, { ...clientCredentials(), signal: AbortSignal.abort(odd) }).catch(
+      (error) => error,
+    );
+    assert.is(given, odd, 'what cannot be written is a reason, too');
     for (const delay of [0, 30]) {
       const controller = new AbortController();
       setTimeout(() => controller.abort(reason), delay);

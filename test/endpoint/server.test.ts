@@ -14,6 +14,7 @@ import {
   type PlainResponse,
   type Refusal,
   rulesFrom,
+  type ServerOptions,
   UsageError,
 } from '../../src/index.js';
 import { duplexPair } from '../support/duplex-pair.js';
@@ -603,33 +604,41 @@ lifetime.run();
 
 const handed = suite('sockets from elsewhere');
 
-handed('are taken before their TLS handshake, with bytes that were read already', async () => {
-  const server = createServer(serverCredentials());
-  server.on('connection', (connection) => connection.on('message', (data) => connection.send(data)));
-  // Stands for a proxy protocol or a port shared by protocols: it looks at the first bytes itself.
-  const acceptor = net.createServer((raw) => {
-    raw.once('data', (head) => {
-      raw.pause();
-      server.handle(raw, head);
+/** Who reads the ClientHello first is another in each. */
+const modes: ReadonlyArray<readonly [name: string, options: () => ServerOptions]> = [
+  ['one host', serverCredentials],
+  ['several hosts', () => ({ hosts: { localhost: serverCredentials() } })],
+  ['session resumption', () => ({ ...serverCredentials(), sessionResumption: true })],
+];
+for (const [name, options] of modes) {
+  handed(`are taken before their TLS handshake, with bytes that were read already (${name})`, async () => {
+    const server = createServer(options());
+    server.on('connection', (connection) => connection.on('message', (data) => connection.send(data)));
+    // Stands for a proxy protocol or a port shared by protocols: it looks at the first bytes itself.
+    const acceptor = net.createServer((raw) => {
+      raw.once('data', (head) => {
+        raw.pause();
+        server.handle(raw, head);
+      });
     });
-  });
-  await new Promise<void>((resolve) => acceptor.listen(0, '127.0.0.1', resolve));
-  try {
-    const { port } = acceptor.address() as net.AddressInfo;
-    const peer = await rawWebSocketClient(port, Buffer.concat([hello, goodbye]));
-    assert.equal(await peer.readAll(), Buffer.from('810568656c6c6f880203e8', 'hex'));
-    const near = await connect(`wss://localhost:${port}/`, clientCredentials());
-    near.send('through it all');
-    for await (const message of near) {
-      assert.is(message, 'through it all');
-      break;
+    await new Promise<void>((resolve) => acceptor.listen(0, '127.0.0.1', resolve));
+    try {
+      const { port } = acceptor.address() as net.AddressInfo;
+      const peer = await rawWebSocketClient(port, Buffer.concat([hello, goodbye]));
+      assert.equal(await peer.readAll(), Buffer.from('810568656c6c6f880203e8', 'hex'));
+      const near = await connect(`wss://localhost:${port}/`, clientCredentials());
+      near.send('through it all');
+      for await (const message of near) {
+        assert.is(message, 'through it all');
+        break;
+      }
+      near.terminate();
+    } finally {
+      acceptor.close();
+      await server.close({ deadline: 0 });
     }
-    near.terminate();
-  } finally {
-    acceptor.close();
-    await server.close({ deadline: 0 });
-  }
-});
+  });
+}
 
 handed('demand a client certificate all the same', async () => {
   const server = createServer(serverCredentials());
@@ -650,25 +659,27 @@ handed('demand a client certificate all the same', async () => {
   }
 });
 
-handed('may be any duplex stream, at both ends', async () => {
-  const server = createServer(serverCredentials());
-  try {
-    const [left, right] = duplexPair();
-    const accepted = once(server, 'connection');
-    server.handle(right);
-    const near = await connect('wss://localhost/', { ...clientCredentials(), socket: left });
-    const [far] = (await accepted) as [Connection];
-    far.on('message', (data) => far.send(data));
-    near.send('over a pair of streams');
-    for await (const message of near) {
-      assert.is(message, 'over a pair of streams');
-      break;
+for (const [name, options] of modes) {
+  handed(`may be any duplex stream, at both ends (${name})`, async () => {
+    const server = createServer(options());
+    try {
+      const [left, right] = duplexPair();
+      const accepted = once(server, 'connection');
+      server.handle(right);
+      const near = await connect('wss://localhost/', { ...clientCredentials(), socket: left });
+      const [far] = (await accepted) as [Connection];
+      far.on('message', (data) => far.send(data));
+      near.send('over a pair of streams');
+      for await (const message of near) {
+        assert.is(message, 'over a pair of streams');
+        break;
+      }
+      assert.ok((await near.close()).wasClean);
+    } finally {
+      await server.close({ deadline: 0 });
     }
-    assert.ok((await near.close()).wasClean);
-  } finally {
-    await server.close({ deadline: 0 });
-  }
-});
+  });
+}
 
 handed('are destroyed when the server has closed', async () => {
   const server = createServer(serverCredentials());
