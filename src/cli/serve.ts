@@ -65,7 +65,7 @@ async function run(settings: Settings): Promise<ExitCode> {
     clientCertificate: settings['client-certificate'] ?? 'required',
     explainRefusals: settings.explain === true,
     closeAtExpiry: settings['close-at-expiry'] === true,
-    maxConnectionAge: Math.round((settings['max-age'] ?? 0) * 1000),
+    maxConnectionAge: Math.ceil((settings['max-age'] ?? 0) * 1000),
     sessionResumption,
     perMessageDeflate: settings.compress === true,
     onRequest: (request) => answerPlain(request, () => (settings.metrics === true ? metrics() : undefined), rule),

@@ -7,6 +7,7 @@ import {
   type ConnectOptions,
   connect,
   createServer,
+  noCertificate,
   PeerIdentityError,
   type Refusal,
   type Server,
@@ -16,6 +17,7 @@ import {
 import { type Authority, createAuthority, type IssuedCertificate } from '../../src/tls/pki/index.js';
 import { upgradeRequest } from '../support/ends.js';
 import { suite } from '../support/suite.js';
+import { askByTwoNames } from '../support/two-hellos.js';
 
 interface Tenant {
   readonly ca: Authority;
@@ -224,6 +226,28 @@ test('tells both ends that a host is not served', async () => {
     assert.ok(error.certain);
     assert.match(error.message, /alert 112, unrecognized name/);
     assert.match(refused[0]!.error.message, /does not serve the name that was asked for \(it asked for "c\.example"\)/);
+  });
+});
+
+test('refuses a client whose second ClientHello asks for another host than its first (M2)', async () => {
+  const open = { clientCertificate: 'optional', authorize: noCertificate() } as object;
+  await withHosts({ ...serving(world().unnamed, 'localhost'), ...open }, async ({ port, refused }) => {
+    const ask = (first: string | undefined, second: string | undefined): Promise<string> =>
+      askByTwoNames(
+        port,
+        [first, second],
+        upgradeRequest('/').replace('Host: localhost', `Host: ${second ?? 'localhost'}`),
+      );
+    for (const name of [undefined, 'a.example', 'b.example']) {
+      assert.match(await ask(name, name), /^HTTP\/1\.1 101 /, `${name}: the two hellos work`);
+    }
+    for (const [first, second] of [
+      ['a.example', 'b.example'],
+      [undefined, 'b.example'],
+    ] as const) {
+      assert.is(await ask(first, second), '', `${first} ${second}`);
+      assert.is(refused.pop()?.error.code, 'server-name-unknown', `${first} ${second}`);
+    }
   });
 });
 
