@@ -14,14 +14,27 @@ const longestDelay = 2 ** 31 - 1;
 /** The share of the age by which connections close earlier, at random: those of a fleet must not all come back at once. */
 const jitter = 0.1;
 
+/**
+ * Returns how long a connection may last, in milliseconds: `maximum`, or up to a tenth less.
+ *
+ * @param share how much less, from 0 to 1. Default: at random
+ */
+export function lifetimeOf(maximum: number, share: number = Math.random()): number {
+  return maximum * (1 - jitter * share);
+}
+
 /** Closes the connection in time. */
 export function limitLifetime(
   connection: Connection<VerifiedPeer | undefined>,
   { closeAtExpiry, maxConnectionAge }: LifetimeOptions,
 ): void {
   if (maxConnectionAge > 0) {
-    const age = maxConnectionAge * (1 - jitter * Math.random());
-    closeAt(connection, Date.now() + age, 1001, 'the connection has reached its maximum age: connect again');
+    closeAt(
+      connection,
+      Date.now() + lifetimeOf(maxConnectionAge),
+      1001,
+      'the connection has reached its maximum age: connect again',
+    );
   }
   if (!closeAtExpiry) return;
   // A client without a certificate has none that expires.

@@ -183,12 +183,9 @@ function provenChain(
   return chain;
 }
 
-/** Whether a trust anchor is still one: a renewed certificate of the same name and key is. */
+/** Whether a trust anchor is still one; what counts is its name and its key, and so a renewed certificate does. */
 function isAmong(anchors: readonly X509Certificate[], anchor: X509Certificate): boolean {
-  return anchors.some(
-    (other) =>
-      other.raw.equals(anchor.raw) || (other.subject === anchor.subject && other.publicKey.equals(anchor.publicKey)),
-  );
+  return anchors.some(({ subject, publicKey }) => subject === anchor.subject && publicKey.equals(anchor.publicKey));
 }
 
 /** Whose certificate a refusal is about. */

@@ -5,7 +5,10 @@ import * as net from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as assert from 'uvu/assert';
+import { lifetimeOf } from '../../src/endpoint/lifetime.js';
+import { encodeAnyFrame } from '../../src/frame/index.js';
 import {
+  anyVerifiedPeer,
   type CloseEvent,
   type Connection,
   connect,
@@ -23,7 +26,7 @@ import { parseCertificate } from '../../src/tls/index.js';
 import { basicConstraints, commonNameOnly, keyUsage } from '../../src/tls/pki/extensions.js';
 import { type Authority, createAuthority, type IssuedCertificate } from '../../src/tls/pki/index.js';
 import { generateKeyPair } from '../../src/tls/pki/key-pair.js';
-import { clientCredentials, serverCredentials } from '../support/ends.js';
+import { clientCredentials, rawClient, serverCredentials, until, upgradeRequest } from '../support/ends.js';
 import { forge, kit } from '../support/kit.js';
 import { suite } from '../support/suite.js';
 
@@ -141,6 +144,8 @@ update('changes nothing when something of it is wrong', async () => {
       [{ ca, cert, key, minVersion: 'TLSv1.2' }, 'option-unknown'],
       [{ ca: createAuthority().cert, cert, key, authorize: 'everybody' }, 'option-not-a-function'],
       [{ hosts: {} }, 'option-not-an-object'],
+      [{ hosts: null }, 'option-not-an-object'],
+      [{ authorize: null }, 'option-not-a-function'],
     ];
     for (const [given, code] of bad) {
       const error = await server.update(given as never).catch((reason: unknown) => reason);
@@ -182,8 +187,153 @@ update('refuses everybody it let in without rules, when rules come that say so',
     assert.is((await near.closed).code, 1008);
     const error = await connect(`wss://localhost:${server.address()!.port}/`, clientCredentials()).catch((e) => e);
     assert.is(error.httpStatus, 403);
-    await server.update({ authorize: undefined });
+    await server.update({ authorize: [anyVerifiedPeer()] });
     (await come()).near.terminate();
+  });
+});
+
+update('keeps what is given as undefined: a misspelt rule opens no door (M6)', async () => {
+  const { cert, key } = serverCredentials();
+  const other = createAuthority();
+  const hosts = { localhost: serverCredentials() };
+  await withServer({ authorize: [], hosts }, async ({ server, url }) => {
+    const nothing = { authorize: undefined, hosts: undefined, ca: undefined, credentials: undefined };
+    for (const given of [nothing, { ...nothing, ca: other.cert, cert, key }]) {
+      await server.update(given);
+      assert.is((await connect(url, clientCredentials()).catch((error) => error)).httpStatus, 403);
+    }
+  });
+});
+
+update('asks the rules of now, and not those that were still deciding when they came', async () => {
+  for (const sameFunction of [false, true]) {
+    const asked: Array<(verdict: boolean) => void> = [];
+    const authorize = () => new Promise<boolean>((resolve) => asked.push(resolve));
+    await withServer({ authorize }, async ({ server, url }) => {
+      const attempt = connect(url, clientCredentials()).catch((error: unknown) => error);
+      await until(() => asked.length === 1);
+      await server.update({ authorize: sameFunction ? authorize : [] });
+      asked[0]!(true);
+      if (sameFunction) {
+        await until(() => asked.length === 2);
+        assert.is(server.connections.size, 0);
+        asked[1]!(false);
+      }
+      assert.is(((await attempt) as { httpStatus?: number }).httpStatus, 403);
+      assert.is(server.connections.size, 0);
+    });
+  }
+});
+
+update('looks again at who is at the door before any code of the user is asked about it', async () => {
+  const { cert, key } = serverCredentials();
+  let asked = 0;
+  const ours = { authorize: () => ++asked > 0, onRequest: () => ({ status: ++asked > 0 ? 200 : 500 }) };
+  for (const request of ['GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n', upgradeRequest('/')]) {
+    await withServer(ours, async ({ server, port, refused }) => {
+      const peer = await rawClient(port);
+      await until(() => server.statistics.handshakes === 1);
+      await server.update({ ca: createAuthority().cert, cert, key });
+      peer.write(request);
+      assert.match(await peer.readUntil('\r\n'), /^HTTP\/1\.1 403 /);
+      assert.is(refused[0]!.error.code, 'certificate-untrusted');
+      assert.is(asked, 0);
+    });
+  }
+});
+
+update('resolves when rules that take their time have decided about everybody', async () => {
+  await withServer({ authorize: () => true }, async ({ server, come, expelled }) => {
+    const { near } = await come();
+    const authorize = () => new Promise<boolean>((resolve) => setTimeout(resolve, 20, false));
+    await server.update({ authorize });
+    assert.is(expelled.length, 1);
+    assert.is((await near.closed).code, 1008);
+  });
+});
+
+update('refuses by rules that do not decide in time', async () => {
+  await withServer({ authorize: () => true, handshakeTimeout: 1000 }, async ({ server, come }) => {
+    const { near } = await come();
+    await server.update({ authorize: () => new Promise<boolean>(() => {}) });
+    assert.is((await near.closed).reason, 'not-authorized: the rules did not decide in time');
+  });
+});
+
+update('lets rules that were replaced while they decided decide nothing', async () => {
+  await withServer({ authorize: () => true }, async ({ server, come, expelled }) => {
+    const { near } = await come();
+    let answer: (verdict: boolean) => void = () => {};
+    const authorize = () =>
+      new Promise<boolean>((resolve) => {
+        answer = resolve;
+      });
+    const first = server.update({ authorize });
+    await server.update({ authorize: () => true });
+    answer(false);
+    await first;
+    assert.ok(await echoes(near));
+    assert.equal(expelled, []);
+    near.terminate();
+  });
+});
+
+update('hands over nothing more of a client that is let in no more', async () => {
+  const { cert, key } = serverCredentials();
+  await withServer({ closeDeadline: 300 }, async ({ server, port, expelled }) => {
+    const received: unknown[] = [];
+    server.on('connection', (connection) => connection.on('message', (data) => received.push(data)));
+    const peer = await rawClient(port);
+    peer.write(upgradeRequest('/'));
+    await peer.readUntil('\r\n\r\n');
+    const message = encodeAnyFrame({
+      opcode: 1,
+      payload: Buffer.from('x'),
+      maskingKey: Buffer.from('37fa213d', 'hex'),
+    });
+    peer.write(message);
+    await until(() => received.length === 1);
+    await server.update({ ca: createAuthority().cert, cert, key });
+    // It does not answer the close frame, and goes on.
+    peer.write(message);
+    await until(() => server.connections.size === 0);
+    assert.equal([received.length, expelled.length], [1, 1]);
+  });
+});
+
+update('goes on when a listener throws, whose error stays uncaught', async () => {
+  const { cert, key } = serverCredentials();
+  const uncaught: Error[] = [];
+  const listeners = process.listeners('uncaughtException');
+  process.removeAllListeners('uncaughtException');
+  process.on('uncaughtException', (error) => uncaught.push(error));
+  try {
+    await withServer({}, async ({ server, come }) => {
+      const ends = [await come(), await come()];
+      server.on('expelled', () => {
+        throw new Error('from the listener');
+      });
+      await server.update({ ca: createAuthority().cert, cert, key });
+      for (const { near } of ends) assert.is((await near.closed).code, 1008);
+      await until(() => uncaught.length === 2);
+      assert.is(uncaught[0]!.message, 'from the listener');
+    });
+  } finally {
+    process.removeAllListeners('uncaughtException');
+    for (const listener of listeners) process.on('uncaughtException', listener);
+  }
+});
+
+update('is refused after the server was closed, and follows no files then', async () => {
+  await withFiles(async ({ write, path }) => {
+    const given = serverCredentials();
+    for (const name of ['ca', 'cert', 'key'] as const) write(name, given[name]);
+    const credentials = watchCredentials({ ca: path('ca'), cert: path('cert'), key: path('key'), watch: false });
+    const server = createServer(given);
+    await server.close();
+    const error = await server.update({ credentials }).catch((reason: unknown) => reason);
+    assert.is((error as UsageError).code, 'server-closed');
+    assert.is(credentials.listenerCount('reloaded'), 0);
   });
 });
 
@@ -482,6 +632,40 @@ rotation('leaves the old in force when the new are bad, and tells it', async () 
   });
 });
 
+rotation('serves any number of servers from the same files', async () => {
+  await withFiles(async ({ write, path }) => {
+    const given = serverCredentials();
+    for (const name of ['ca', 'cert', 'key'] as const) write(name, given[name]);
+    const credentials = watchCredentials({ ca: path('ca'), cert: path('cert'), key: path('key'), watch: false });
+    const warnings: Error[] = [];
+    const onWarning = (warning: Error): unknown => warnings.push(warning);
+    process.on('warning', onWarning);
+    const servers = Array.from({ length: 12 }, () => createServer({ credentials }));
+    await new Promise(setImmediate);
+    process.off('warning', onWarning);
+    assert.equal(warnings, []);
+    for (const server of servers) await server.close();
+    assert.is(credentials.listenerCount('reloaded'), 0);
+  });
+});
+
+rotation('refuses a minVersion that the credentials in files do not come with (M6)', async () => {
+  await withFiles(async ({ write, path }) => {
+    const given = serverCredentials();
+    for (const name of ['ca', 'cert', 'key'] as const) write(name, given[name]);
+    const paths = { ca: path('ca'), cert: path('cert'), key: path('key'), watch: false };
+    const credentials = watchCredentials({ ...paths, minVersion: 'TLSv1.2' });
+    const isDifferent = (error: unknown) => error instanceof UsageError && error.code === 'min-version-differs';
+    assert.throws(() => createServer({ credentials, minVersion: 'TLSv1.3' }), isDifferent);
+    assert.throws(() => createServer({ ...given, hosts: { localhost: { credentials } } }), isDifferent);
+    assert.ok(isDifferent(await connect('wss://localhost/', { credentials, minVersion: 'TLSv1.3' }).catch((e) => e)));
+    await withServer({}, async ({ server }) => {
+      assert.ok(isDifferent(await server.update({ credentials }).catch((error: unknown) => error)));
+    });
+    await createServer({ credentials, minVersion: 'TLSv1.2' }).close();
+  });
+});
+
 rotation('refuses credentials that are given twice, or that are no files (M6)', () => {
   const { ca } = serverCredentials();
   for (const options of [
@@ -514,8 +698,15 @@ lifetime('closes with 1001 at the maximum age, at either end', async () => {
   });
 });
 
+lifetime('is up to a tenth shorter, at random, so that a fleet does not come back all at once', () => {
+  assert.equal([lifetimeOf(1000, 0), lifetimeOf(1000, 0.5), lifetimeOf(1000, 1)], [1000, 950, 900]);
+  const ages = Array.from({ length: 200 }, () => lifetimeOf(1000));
+  assert.ok(ages.every((age) => age > 900 && age <= 1000));
+  assert.ok(new Set(ages).size > 100);
+});
+
 lifetime('closes with 1008 when the certificate of the peer expires, if told to', async () => {
-  const notAfter = new Date(Math.ceil(Date.now() / 1000) * 1000);
+  const notAfter = new Date(Math.ceil(Date.now() / 1000) * 1000 + 1000);
   const brief = kit().ca.issue({ commonName: 'brief device', kind: 'client', notAfter });
   await withServer({ closeAtExpiry: true }, async ({ come }) => {
     const [{ near }, other] = [await come(brief), await come()];
@@ -526,9 +717,9 @@ lifetime('closes with 1008 when the certificate of the peer expires, if told to'
     other.near.terminate();
   });
   await withServer({}, async ({ server, come }) => {
-    const still = kit().ca.issue({ commonName: 'x', kind: 'client', notAfter: new Date(Date.now() + 1000) });
+    const still = kit().ca.issue({ commonName: 'x', kind: 'client', notAfter: new Date(Date.now() + 2000) });
     const { near } = await come(still);
-    await new Promise((resolve) => setTimeout(resolve, 1_100));
+    await new Promise((resolve) => setTimeout(resolve, 2_100));
     assert.ok(await echoes(near), 'not unless told to');
     // A change of credentials or rules looks at everything again.
     await server.update({ authorize: () => true });

@@ -6,6 +6,8 @@ import * as assert from 'uvu/assert';
 import { PeerIdentityError } from '../../src/errors.js';
 import { type GatePolicy, identityFromChain, parseCertificate, VerifiedPeer, verifyPeer } from '../../src/tls/index.js';
 import { basicConstraints, subjectKeyIdentifier } from '../../src/tls/pki/extensions.js';
+import { createAuthority } from '../../src/tls/pki/index.js';
+import { recheckPeer } from '../../src/tls/verified-peer.js';
 import { clientCredentials, serverCredentials } from '../support/ends.js';
 import { clientBelow, forge, kit, presenting } from '../support/kit.js';
 import { suite } from '../support/suite.js';
@@ -469,3 +471,64 @@ for (const maxVersion of versions) {
 }
 
 resumption.run();
+
+const again = suite('a second look at a verified peer');
+
+const anchorOf = (issued: { der: Buffer }): X509Certificate => new X509Certificate(issued.der);
+
+/** A peer below an intermediate that was not shown to us, as a server on Node 24 sees it; verified against two CAs. */
+function behindHidden(): { peer: VerifiedPeer; anchors: readonly [X509Certificate, X509Certificate] } {
+  const { ca, clients } = kit();
+  const anchors = [anchorOf(ca), anchorOf(createAuthority({ commonName: 'Another CA' }))] as const;
+  const peer = verifyPeer(showingLeaf(clients.throughIntermediate.der), { peerRole: 'client', anchors });
+  assert.instance(peer, VerifiedPeer);
+  return { peer: peer as VerifiedPeer, anchors };
+}
+
+again('keeps a peer whose CA is still trusted, and one whose CA was renewed', () => {
+  const { ca, clients } = kit();
+  const peer = verifyPeer(showingLeaf(clients.good.der), {
+    peerRole: 'client',
+    anchors: [anchorOf(ca)],
+  }) as VerifiedPeer;
+  const others = createAuthority({ commonName: 'Another CA' });
+  assert.is(recheckPeer(peer, { peerRole: 'client', anchors: [anchorOf(others), anchorOf(ca)] }), undefined);
+  const refused = recheckPeer(peer, { peerRole: 'client', anchors: [anchorOf(others)] });
+  assert.is(refused?.code, 'certificate-untrusted');
+});
+
+again('does not take another CA of the same name for the one that was trusted', () => {
+  const { ca, clients } = kit();
+  const peer = verifyPeer(showingLeaf(clients.good.der), {
+    peerRole: 'client',
+    anchors: [anchorOf(ca)],
+  }) as VerifiedPeer;
+  const impostor = createAuthority({ commonName: 'Test CA' });
+  assert.is(impostor.der.equals(ca.der), false);
+  assert.is(recheckPeer(peer, { peerRole: 'client', anchors: [anchorOf(impostor)] })?.code, 'certificate-untrusted');
+});
+
+again('keeps a peer whose chain cannot be told only while every CA is trusted that it may come from', () => {
+  const { peer, anchors } = behindHidden();
+  assert.is(recheckPeer(peer, { peerRole: 'client', anchors }), undefined);
+  for (const left of [anchors.slice(0, 1), anchors.slice(1), []]) {
+    assert.is(recheckPeer(peer, { peerRole: 'client', anchors: left })?.code, 'certificate-untrusted');
+  }
+});
+
+again('refuses a peer of which nothing is known to have been trusted', () => {
+  const { ca, clients } = kit();
+  const peer = verifyPeer(showingLeaf(clients.good.der), { peerRole: 'client' }) as VerifiedPeer;
+  assert.is(recheckPeer(peer, { peerRole: 'client', anchors: [anchorOf(ca)] })?.code, 'certificate-untrusted');
+});
+
+again('looks at dates and purpose as at the first time', () => {
+  const { ca, clients } = kit();
+  const anchors = [anchorOf(ca)];
+  const peer = verifyPeer(showingLeaf(clients.noEku.der), { peerRole: 'client', anchors }) as VerifiedPeer;
+  assert.is(recheckPeer(peer, { peerRole: 'client', anchors }), undefined);
+  const strict = recheckPeer(peer, { peerRole: 'client', anchors, requireClientAuthEku: true });
+  assert.is(strict?.code, 'certificate-wrong-purpose');
+});
+
+again.run();
