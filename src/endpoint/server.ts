@@ -195,8 +195,10 @@ export class Server<Peer extends AnyPeer = VerifiedPeer> extends EventEmitter<Se
     const { hosts: hostsBefore, minVersion: _, ...ownBefore } = this.#trustOptions;
     const { hosts = hostsBefore, ...given } = trustOf(update);
     const own = Object.keys(given).length > 0 ? given : ownBefore;
+    const changesTrust = own === given || hosts !== hostsBefore;
     const options = trustOf({ ...own, hosts, minVersion: this.#trust.minVersion });
-    const trust = new Trust(options);
+    // What stays is not read again, so that no connection is verified again because of it.
+    const trust = changesTrust ? new Trust(options) : this.#trust;
     const changesRules = update.authorize !== undefined;
     if (changesRules) this.#acceptor.authorize = update.authorize as AcceptorOptions<AnyPeer>['authorize'];
     this.#follow('off');

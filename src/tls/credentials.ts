@@ -9,7 +9,7 @@ import { UsageError } from '../errors.js';
 import { escapeText } from '../text.js';
 import { parseCertificate } from './certificate.js';
 import { CrlFault, parseCrl, type RevocationList, verifyCrl } from './crl.js';
-import { clientSecureOptions, type TlsVersion, tlsOptions, tlsVersions } from './defaults.js';
+import { secureOptions, type TlsVersion, tlsOptions, tlsVersions } from './defaults.js';
 import { identityFromChain, type PeerIdentity } from './identity.js';
 import { type PemBlock, PemFault, readPemCertificates, readPemCrls, readPemPrivateKey, writePem } from './pem.js';
 import { Revocation } from './revocation.js';
@@ -304,7 +304,7 @@ function checkCredentials(input: CredentialInput): Credentials {
   const own = { cert: toPem(blocks), key, passphrase, minVersion, identity };
   const parts = { ca, anchors, authorityNames, revocation, ...own };
   try {
-    const clientContext = tls.createSecureContext({ ...tlsOptions(parts), secureOptions: clientSecureOptions });
+    const clientContext = tls.createSecureContext({ ...tlsOptions(parts), secureOptions });
     const trustDigest = createHash('sha256')
       .update(JSON.stringify([ca, revocation?.digest]))
       .digest('hex');

@@ -21,13 +21,14 @@ const ciphers: string = [
   '@SECLEVEL=2',
 ].join(':');
 
-/**
- * No session tickets, so no resumption (a resumed session skips the verification of certificates), and no renegotiation
- * (M15). The flag against tickets works on the server's own options only.
- */
-export const serverSecureOptions: number = constants.SSL_OP_NO_TICKET | constants.SSL_OP_NO_RENEGOTIATION;
+/** No renegotiation (M15). */
+export const secureOptions: number = constants.SSL_OP_NO_RENEGOTIATION;
 
-export const clientSecureOptions: number = constants.SSL_OP_NO_RENEGOTIATION;
+/**
+ * No session tickets either, so no resumption (a resumed session skips the verification of certificates). The flag works
+ * on the server's own options only.
+ */
+export const ticketlessOptions: number = secureOptions | constants.SSL_OP_NO_TICKET;
 
 /** The TLS versions that may be the lowest. */
 export const tlsVersions = ['TLSv1.3', 'TLSv1.2'] as const;

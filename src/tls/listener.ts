@@ -156,7 +156,7 @@ const alertRecords = {
 } as const;
 
 export class Listener {
-  readonly #options: ListenerOptions;
+  readonly #options: Omit<ListenerOptions, 'hosts'>;
   #policy: SitePolicy;
   #unnamed: Site | undefined;
   #named: ReadonlyMap<string, Site> = new Map();
@@ -168,10 +168,10 @@ export class Listener {
   readonly #byRaw = new WeakMap<Duplex, Pending>();
   #closed = false;
 
-  constructor(options: ListenerOptions) {
+  constructor({ hosts, ...options }: ListenerOptions) {
     this.#options = options;
     this.#policy = options;
-    this.#setHosts(options.hosts);
+    this.#setHosts(hosts);
     this.#net = net.createServer({ noDelay: true }, (raw) => this.inject(raw));
     this.#net.on('error', (error) => this.#onAcceptError(error));
   }
@@ -189,8 +189,10 @@ export class Listener {
 
   #setHosts({ unnamed, named }: HostCredentials): void {
     const events = this.#eventsOf();
+    const { tickets, rulesGeneration } = this.#policy;
     const siteOf = (name: string | undefined, credentials: Credentials, before: Site | undefined): Site =>
-      before?.credentials === credentials && before.policy.rulesGeneration === this.#policy.rulesGeneration
+      before?.credentials === credentials &&
+      (tickets === undefined || before.policy.rulesGeneration === rulesGeneration)
         ? before
         : new Site(name, credentials, this.#policy, events);
     // Made before any of them is in force: credentials that OpenSSL does not take change nothing.

@@ -10,7 +10,7 @@ import type { Buffer } from 'node:buffer';
 import { createHash } from 'node:crypto';
 import * as tls from 'node:tls';
 import type { Credentials } from './credentials.js';
-import { clientSecureOptions, serverSecureOptions, tlsOptions } from './defaults.js';
+import { secureOptions, ticketlessOptions, tlsOptions } from './defaults.js';
 import type { TicketKeys } from './session-tickets.js';
 
 /** What holds for every host of a listener. */
@@ -57,7 +57,7 @@ export class Site {
     const server = tls.createServer({
       ...tlsOptions(this.credentials),
       // No tickets, so no resumption, unless it is asked for: then only below keys that every change of trust replaces.
-      secureOptions: tickets === undefined ? serverSecureOptions : clientSecureOptions,
+      secureOptions: tickets === undefined ? ticketlessOptions : secureOptions,
       ...(tickets === undefined
         ? {}
         : { sessionIdContext: this.#context.slice(0, 32), ticketKeys: tickets.derive(this.#context) }),
