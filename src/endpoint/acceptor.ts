@@ -134,6 +134,8 @@ export interface Incoming {
   readonly serverName: string | undefined;
   readonly remoteAddress: string;
   readonly remotePort: number;
+  /** Hosts that are served by name alone; `undefined`: there is no such distinction. */
+  readonly namedHosts?: { has(host: string): boolean } | undefined;
   /** Ends the handshake deadline. */
   established(): void;
   /** What happens at the handshake deadline. */
@@ -396,8 +398,8 @@ class Opening {
 
   examine(head: RequestHead, rest: Buffer): void {
     const { options, unavailable } = this.#acceptor.inside;
-    const { peer, serverName, remoteAddress, remotePort } = this.#incoming;
-    const verdict = examineRequest(head, { serverName, origins: options.origins });
+    const { peer, serverName, namedHosts, remoteAddress, remotePort } = this.#incoming;
+    const verdict = examineRequest(head, { serverName, namedHosts, origins: options.origins });
     if (verdict.kind === 'refused') return this.#refuse(verdict.error);
     if (this.#isOutdated()) return;
     if (verdict.kind === 'plain') {

@@ -15,6 +15,8 @@ import { parseProtocols } from './subprotocol.js';
 export interface ServerPolicy {
   /** The name the client asked for in the TLS handshake (SNI), canonical; `undefined` when it asked for none. */
   readonly serverName?: string | undefined;
+  /** Hosts that a client must ask for by name in the TLS handshake; `undefined`: none. */
+  readonly namedHosts?: { has(host: string): boolean } | undefined;
   /** Origins that may connect beside the server's own. Default: none. */
   readonly origins?: readonly string[] | undefined;
 }
@@ -172,10 +174,12 @@ function examineTarget(head: RequestHead, policy: ServerPolicy): HandshakeError 
   if (path.includes('#')) {
     return requestFault('target-malformed', `the request target ${shown(target)} has a fragment`, target);
   }
-  if (policy.serverName !== undefined && policy.serverName !== host.host) {
+  const { serverName, namedHosts } = policy;
+  if (serverName === undefined ? namedHosts?.has(host.host) === true : serverName !== host.host) {
+    const asked = serverName === undefined ? 'no name' : shown(serverName);
     return requestFault(
       'host-misdirected',
-      `Host is ${shown(host.host)}, but the TLS handshake asked for ${shown(policy.serverName)}`,
+      `Host is ${shown(host.host)}, but the TLS handshake asked for ${asked}`,
       named,
     );
   }

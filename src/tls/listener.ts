@@ -82,6 +82,8 @@ export interface AcceptedPeer extends SecuredSocket {
   readonly peer: VerifiedPeer | undefined;
   /** The name that the client asked for (SNI), in canonical form; `undefined` when it asked for none. */
   readonly serverName: string | undefined;
+  /** The hosts that are served by name, in canonical form: those that a client must ask for. */
+  readonly namedHosts: { has(host: string): boolean };
   /** Returns why the client would not be let in now, if what it was verified against has changed since. */
   recheck(): PeerIdentityError | undefined;
 }
@@ -495,7 +497,8 @@ export class Listener {
     }
     const admission = this.#admission(verdict, secured.tls, pending, site);
     const { peer, serverName } = admission;
-    this.#options.onPeer(Object.assign(secured, { peer, serverName, recheck: () => this.#recheck(admission) }));
+    const recheck = (): PeerIdentityError | undefined => this.#recheck(admission);
+    this.#options.onPeer(Object.assign(secured, { peer, serverName, namedHosts: this.#named, recheck }));
   }
 
   /** Returns who came through the gate, `undefined` for a client that needs no certificate and has none, or why not. */

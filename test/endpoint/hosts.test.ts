@@ -264,6 +264,26 @@ test('answers 421 when Host is another host than that of the TLS handshake (M2)'
   });
 });
 
+test('answers 421 when Host is a host that is served by name, and the TLS handshake asked for none (M2)', async () => {
+  const { unnamed } = world();
+  await withHosts(serving(unnamed, 'localhost', '127.0.0.1'), async ({ port, refused }) => {
+    for (const [host, status] of [
+      ['b.example', 421],
+      ['B.EXAMPLE.:443', 421],
+      ['127.0.0.1', 101],
+      ['c.example', 101],
+    ] as const) {
+      const socket = tls.connect({ host: '127.0.0.1', port, ...as(unnamed) });
+      await once(socket, 'secureConnect');
+      socket.write(upgradeRequest('/').replace('Host: localhost', `Host: ${host}`));
+      const [answer] = (await once(socket, 'data')) as [Buffer];
+      assert.is(answer.toString().slice(9, 12), String(status), host);
+      if (status === 421) assert.is(refused.pop()!.error.code, 'host-misdirected');
+      socket.destroy();
+    }
+  });
+});
+
 test('does not let a session of one host be resumed at another (M1)', async () => {
   const { a, b } = world();
   // Both trust the same clients, so that nothing but the session could tell them apart.
