@@ -21,7 +21,6 @@ import {
 } from '../handshake/index.js';
 import { escapeText } from '../text.js';
 import {
-  anyOf,
   describeIdentity,
   identityError,
   identityFaults,
@@ -30,6 +29,7 @@ import {
   type SecuredSocket,
   type VerifiedPeer,
 } from '../tls/index.js';
+import { type AuthorizationVerdict, authorizeFrom, refusalOf, wordsOf } from './authorize.js';
 import { Connection, expel } from './connection.js';
 import { endWith } from './end-with.js';
 import { explain } from './explanation.js';
@@ -64,12 +64,6 @@ export interface UpgradeRequest<Peer extends AnyPeer = VerifiedPeer> {
   readonly remoteAddress: string;
   readonly remotePort: number;
 }
-
-/**
- * `true` lets in. Anything else refuses with 403; `reason` is told to the peer and to `refused`, `detail` to `refused`
- * alone.
- */
-export type AuthorizationVerdict = boolean | { readonly reason: string; readonly detail?: string | undefined };
 
 /** Decides who comes in. A throw, or a rejection, refuses with 500. */
 export type Authorize<Peer extends AnyPeer = VerifiedPeer> = (
@@ -152,8 +146,7 @@ interface Rules {
 
 /** What a connection was let in with, to look at it again. */
 interface Admission {
-  /** Kept only for `authorize`. */
-  readonly request: UpgradeRequest<AnyPeer> | undefined;
+  readonly request: UpgradeRequest<AnyPeer>;
   recheck(): PeerIdentityError | undefined;
 }
 
@@ -248,7 +241,7 @@ export class Acceptor {
   admit(connection: Connection<AnyPeer>, request: UpgradeRequest<AnyPeer>, incoming: Incoming): void {
     this.connections.add(connection);
     this.#admissions.set(connection, {
-      request: this.#rules.authorize === undefined ? undefined : request,
+      request,
       recheck: () => incoming.recheck(),
     });
     void connection.closed.then(() => {
@@ -295,7 +288,7 @@ export class Acceptor {
       if (error !== undefined) {
         close(connection, error, identityFaults[error.code as keyof typeof identityFaults]?.words ?? '');
       } else if (asksAgain) {
-        const answer = this.#askAgain(connection.peer, request, deadline);
+        const answer = this.#askAgain(request, deadline);
         asked.push(
           answer.then((refusal) => {
             if (refusal !== undefined) close(connection, refusal.error, refusal.reason);
@@ -306,10 +299,9 @@ export class Acceptor {
     await Promise.all(asked);
   }
 
-  /** Fails closed: rules that fail, that take too long, or that came after the request was forgotten, refuse. */
+  /** Fails closed: rules that fail or take too long refuse. */
   async #askAgain(
-    peer: AnyPeer,
-    request: UpgradeRequest<AnyPeer> | undefined,
+    request: UpgradeRequest<AnyPeer>,
     deadline: number,
   ): Promise<{ error: PeerIdentityError; reason: string } | undefined> {
     const rules = this.#rules;
@@ -321,7 +313,7 @@ export class Acceptor {
     });
     let verdict: AuthorizationVerdict;
     try {
-      verdict = request === undefined ? false : await Promise.race([authorize(request), late]);
+      verdict = await Promise.race([authorize(request), late]);
     } catch {
       verdict = { reason: 'the rules could not decide' };
     } finally {
@@ -329,7 +321,7 @@ export class Acceptor {
     }
     // Where others are in force by now, those have been asked, too.
     if (verdict === true || rules !== this.#rules) return undefined;
-    return unauthorized(peer, request?.path ?? '/', verdict);
+    return unauthorized(request, verdict);
   }
 
   /**
@@ -456,7 +448,7 @@ class Opening {
         // Others may have come into force while the verdict was awaited.
         if (rules !== this.#acceptor.inside.rules) return this.#ask(request, proceed);
         if (verdict === true) return proceed();
-        const { error, reason } = unauthorized(request.peer, request.path, verdict);
+        const { error, reason } = unauthorized(request, verdict);
         this.#refuse(error, reason, 403);
       },
     );
@@ -573,28 +565,16 @@ class Opening {
   }
 }
 
-/** @throws UsageError `option-not-a-function` unless it is a function or an array of them */
-function authorizeFrom(option: AcceptorOptions<AnyPeer>['authorize']): Authorize<AnyPeer> | undefined {
-  if (option === undefined || typeof option === 'function') return option;
-  if (Array.isArray(option) && option.every((rule) => typeof rule === 'function')) return anyOf(...option);
-  throw new UsageError('option-not-a-function', 'authorize must be a function, or an array of rules', {
-    option: 'authorize',
-  });
-}
-
 /** Returns the refusal by a verdict, and what the peer is told of it. */
 function unauthorized(
-  peer: AnyPeer,
-  path: string,
+  { peer, path }: UpgradeRequest<AnyPeer>,
   verdict: AuthorizationVerdict,
 ): { error: PeerIdentityError; reason: string } {
-  const given = typeof verdict === 'object' && verdict !== null ? verdict : { reason: '' };
-  const reason = escapeText(wordsOf(given.reason ?? '')) || 'not authorized';
-  const detail = given.detail === undefined ? '' : ` (${escapeText(wordsOf(given.detail), 512)})`;
+  const { reason, text } = refusalOf(verdict, 'not authorized');
   const presented = peer === undefined ? 'no certificate' : describeIdentity(peer);
   const error = new PeerIdentityError(
     'not-authorized',
-    `${escapeText(path)} was refused: ${reason}${detail}; presented: ${presented}`,
+    `${escapeText(path)} was refused: ${text}; presented: ${presented}`,
     { presented, hint: 'the certificate is valid, but the server lets its owner not in here: ask its operator' },
   );
   return { error, reason };
@@ -617,13 +597,4 @@ function ignore(): void {}
 /** Promises of other makes count as promises. */
 function isThenable<T>(answer: T | PromiseLike<T>): answer is PromiseLike<T> {
   return typeof (answer as { then?: unknown } | null | undefined)?.then === 'function';
-}
-
-/** What was thrown, in words; some values cannot be written. */
-function wordsOf(thrown: unknown): string {
-  try {
-    return String(thrown instanceof Error ? thrown.message : thrown);
-  } catch {
-    return 'a value that cannot be written';
-  }
 }

@@ -14,7 +14,6 @@ import {
 } from '../handshake/index.js';
 import { canonicalHost, escapeText } from '../text.js';
 import {
-  anyOf,
   type CredentialFiles,
   type CredentialInput,
   credentialInputNames,
@@ -27,7 +26,8 @@ import {
   type Rule,
   type VerifiedPeer,
 } from '../tls/index.js';
-import { type AuthorizationVerdict, nextConnectionId } from './acceptor.js';
+import { nextConnectionId } from './acceptor.js';
+import { type AuthorizationVerdict, authorizeFrom, refusalOf } from './authorize.js';
 import { Connection } from './connection.js';
 import { refusalField } from './explanation.js';
 import { limitLifetime } from './lifetime.js';
@@ -36,6 +36,7 @@ import {
   type ConnectionOptions,
   connectionOptionNames,
   defaultHandshakeTimeout,
+  keylogFrom,
   refuseUnknown,
   resolveConnectionOptions,
   strictBoolean,
@@ -125,10 +126,7 @@ export async function connect(url: string | URL, options: ConnectOptions): Promi
   const credentials = credentialsOf(options);
   const authorize = authorizeFrom(options.authorize);
   const resumes = strictBoolean('sessionResumption', options.sessionResumption);
-  const { insecureKeylog } = options;
-  if (insecureKeylog !== undefined && typeof insecureKeylog !== 'function') {
-    throw new UsageError('option-not-a-function', 'insecureKeylog must be a function', { option: 'insecureKeylog' });
-  }
+  const keylog = keylogFrom(options.insecureKeylog);
   const timeout = wholeNumber('handshakeTimeout', options.handshakeTimeout, defaultHandshakeTimeout);
   const { hostname, port } = new URL(url);
   const host = canonicalHost(hostname)?.host ?? hostname;
@@ -164,7 +162,7 @@ export async function connect(url: string | URL, options: ConnectOptions): Promi
       credentials,
       socket: options.socket,
       resumes,
-      keylog: insecureKeylog,
+      keylog,
       signal: attempt.signal,
     });
     observer.handshake({
@@ -233,15 +231,6 @@ export async function connect(url: string | URL, options: ConnectOptions): Promi
   }
 }
 
-/** @throws UsageError `option-not-a-function` unless it is a function or an array of them */
-function authorizeFrom(option: ConnectOptions['authorize']): AuthorizeServer | undefined {
-  if (option === undefined || typeof option === 'function') return option;
-  if (Array.isArray(option) && option.every((rule) => typeof rule === 'function')) return anyOf(...option);
-  throw new UsageError('option-not-a-function', 'authorize must be a function, or an array of rules', {
-    option: 'authorize',
-  });
-}
-
 /** Asks whether the server is the one that is meant. @throws PeerIdentityError `not-authorized` if it is not */
 async function mustBeMeant(peer: VerifiedPeer, authorize: AuthorizeServer, signal: AbortSignal): Promise<void> {
   const aborted = new Promise<never>((_, reject) => {
@@ -250,14 +239,12 @@ async function mustBeMeant(peer: VerifiedPeer, authorize: AuthorizeServer, signa
   });
   const verdict = await Promise.race([authorize({ peer }), aborted]);
   if (verdict === true) return;
-  const { reason, detail } = typeof verdict === 'object' && verdict !== null ? verdict : { reason: '' };
-  const why = escapeText(String(reason ?? '')) || 'it is not the one that is meant';
+  const { text } = refusalOf(verdict, 'it is not the one that is meant');
   const presented = describeIdentity(peer);
-  throw new PeerIdentityError(
-    'not-authorized',
-    `the server was refused: ${why}${detail === undefined ? '' : ` (${escapeText(String(detail), 512)})`}; presented: ${presented}`,
-    { presented, hint: 'its certificate is valid for the host, but authorize does not take it: check both' },
-  );
+  throw new PeerIdentityError('not-authorized', `the server was refused: ${text}; presented: ${presented}`, {
+    presented,
+    hint: 'its certificate is valid for the host, but authorize does not take it: check both',
+  });
 }
 
 interface FinalResponse {

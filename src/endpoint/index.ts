@@ -2,13 +2,13 @@
 export type {
   AcceptorOptions,
   AnyPeer,
-  AuthorizationVerdict,
   Authorize,
   PlainRequest,
   PlainResponse,
   UpgradeRequest,
 } from './acceptor.js';
 export { AttachedServer, type AttachOptions, attach } from './attach.js';
+export type { AuthorizationVerdict } from './authorize.js';
 export { type AuthorizeServer, type ConnectOptions, connect } from './client.js';
 export {
   type CloseEvent,

@@ -29,27 +29,31 @@ export function limitLifetime(
   { closeAtExpiry, maxConnectionAge }: LifetimeOptions,
 ): void {
   if (maxConnectionAge > 0) {
-    closeAt(
-      connection,
-      Date.now() + lifetimeOf(maxConnectionAge),
-      1001,
-      'the connection has reached its maximum age: connect again',
-    );
+    const end = performance.now() + lifetimeOf(maxConnectionAge);
+    const reason = 'the connection has reached its maximum age: connect again';
+    closeWhen(connection, () => end - performance.now(), 1001, reason);
   }
   if (!closeAtExpiry) return;
   // A client without a certificate has none that expires.
   const chain = connection.peer?.chain ?? [];
-  const expiry = Math.min(...chain.map(({ validTo }) => validTo.getTime()));
+  if (chain.length === 0) return;
   // RFC 5280 §4.1.2.5: the last second is still valid.
-  if (chain.length > 0) closeAt(connection, expiry + 1000, 1008, 'certificate-expired: the certificate has expired');
+  const expiry = Math.min(...chain.map(({ validTo }) => validTo.getTime())) + 1000;
+  closeWhen(connection, () => expiry - Date.now(), 1008, 'certificate-expired: the certificate has expired');
 }
 
-function closeAt(connection: Connection<VerifiedPeer | undefined>, time: number, code: number, reason: string): void {
+/** @param timeLeft milliseconds that are left, by the clock that counts */
+function closeWhen(
+  connection: Connection<VerifiedPeer | undefined>,
+  timeLeft: () => number,
+  code: number,
+  reason: string,
+): void {
   let timer: NodeJS.Timeout;
   const wait = (): void => {
-    const left = time - Date.now();
+    const left = timeLeft();
     if (left <= 0) void connection.close(code, reason);
-    else timer = setTimeout(wait, Math.min(left, longestDelay)).unref();
+    else timer = setTimeout(wait, Math.min(Math.ceil(left), longestDelay)).unref();
   };
   wait();
   void connection.closed.then(() => clearTimeout(timer));

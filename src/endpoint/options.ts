@@ -249,15 +249,21 @@ export function resolveConnectionOptions(options: ConnectionOptions): ResolvedCo
   };
 }
 
-/** What `trace` throws is an uncaught exception, and does not come between the bytes and the socket. */
-function guarded(trace: Trace): Trace {
-  return (id, direction, bytes) => {
+/** What `observe` throws is an uncaught exception, and does not come between the bytes and the socket. */
+function guarded<Args extends unknown[]>(observe: (...args: Args) => void): (...args: Args) => void {
+  return (...args) => {
     try {
-      trace(id, direction, bytes);
+      observe(...args);
     } catch (error) {
       throwLater(error);
     }
   };
+}
+
+/** Returns what sees the TLS secrets, if anything. @throws UsageError `option-not-a-function` */
+export function keylogFrom(option: ((line: Buffer) => void) | undefined): ((line: Buffer) => void) | undefined {
+  if (option === undefined || typeof option === 'function') return option && guarded(option);
+  throw new UsageError('option-not-a-function', 'insecureKeylog must be a function', { option: 'insecureKeylog' });
 }
 
 /** Lets an error of the user's code end where errors of listeners end, and leaves the protocol's own state whole. */

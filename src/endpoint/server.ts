@@ -5,9 +5,10 @@ import { Duplex } from 'node:stream';
 import { type PeerIdentityError, UsageError } from '../errors.js';
 import { Listener, leastTicketSecretBytes, type Refusal, TicketKeys, type VerifiedPeer } from '../tls/index.js';
 import { Acceptor, type AcceptorOptions, type AnyPeer, acceptorOptionNames, type UpgradeRequest } from './acceptor.js';
+import { authorizeFrom } from './authorize.js';
 import type { Connection } from './connection.js';
 import { Observer, type ServerStatistics } from './observer.js';
-import { defaultHandshakeTimeout, refuseUnknown, strictBoolean, wholeNumber } from './options.js';
+import { defaultHandshakeTimeout, keylogFrom, refuseUnknown, strictBoolean, wholeNumber } from './options.js';
 import { Trust, type TrustOptions, trustOptionNames } from './trust.js';
 
 /** How sessions are resumed. */
@@ -100,7 +101,10 @@ export class Server<Peer extends AnyPeer = VerifiedPeer> extends EventEmitter<Se
   #rulesGeneration = 0;
   readonly #handshakeTimeout: number;
   readonly #observer = new Observer('server');
-  readonly #onReloaded = (): void => void this.#apply(false);
+  readonly #onReloaded = (): void => {
+    this.#listener.update(this.#trust.current, this.#rulesGeneration);
+    void this.#lookAgain(false);
+  };
   readonly #onFailedReload = (error: Error): void => this.#observer.reloaded(error);
   #closing: Promise<void> | undefined;
 
@@ -122,14 +126,11 @@ export class Server<Peer extends AnyPeer = VerifiedPeer> extends EventEmitter<Se
     });
     this.#trustOptions = trustOf(options);
     this.#trust = new Trust(this.#trustOptions);
-    const { clientCertificate = 'required', insecureKeylog } = options;
+    const { clientCertificate = 'required' } = options;
     if (clientCertificate !== 'required' && clientCertificate !== 'optional') {
       throw new UsageError('client-certificate-unknown', 'clientCertificate must be required or optional', {
         option: 'clientCertificate',
       });
-    }
-    if (insecureKeylog !== undefined && typeof insecureKeylog !== 'function') {
-      throw new UsageError('option-not-a-function', 'insecureKeylog must be a function', { option: 'insecureKeylog' });
     }
     this.#handshakeTimeout = wholeNumber('handshakeTimeout', options.handshakeTimeout, defaultHandshakeTimeout);
     this.#listener = new Listener({
@@ -141,7 +142,7 @@ export class Server<Peer extends AnyPeer = VerifiedPeer> extends EventEmitter<Se
       rulesGeneration: 0,
       handshakeTimeout: this.#handshakeTimeout,
       maxUnauthenticated: wholeNumber('maxUnauthenticated', options.maxUnauthenticated, 1024),
-      keylog: insecureKeylog,
+      keylog: keylogFrom(options.insecureKeylog),
       onPeer: (accepted) => {
         this.#observer.handshake(accepted);
         this.#acceptor.accept(accepted);
@@ -149,11 +150,12 @@ export class Server<Peer extends AnyPeer = VerifiedPeer> extends EventEmitter<Se
       onRefusedPeer: (refused, error) => this.#acceptor.explain(refused, error),
       onRefusal: (refusal) => this.#refused(refusal),
     });
-    this.#follow('on');
+    this.#follow('prependListener');
   }
 
   /** Follows the files of its credentials, or does not any more. */
-  #follow(how: 'on' | 'off'): void {
+  #follow(how: 'prependListener' | 'off'): void {
+    // First of all: a listener of the user's that throws keeps those behind it from being called.
     for (const files of this.#trust.files) {
       files[how]('reloaded', this.#onReloaded);
       files[how]('failed', this.#onFailedReload);
@@ -180,8 +182,7 @@ export class Server<Peer extends AnyPeer = VerifiedPeer> extends EventEmitter<Se
    * `credentials`) replace what there was of these; `hosts` replaces all hosts; `authorize` the rules. What is not given,
    * or `undefined`, stays. Handshakes that begin from now on see the new ones. Open connections go on, unless their client
    * would not be let in any more: those are closed with 1008 (`expelled`), and the promise resolves when all have been
-   * decided about. Rules that take longer than `handshakeTimeout` refuse, and so do those that come after a server without
-   * rules has let a client in.
+   * decided about. Rules that take longer than `handshakeTimeout` refuse.
    *
    * @throws UsageError (rejects) if something of it cannot be used, and after `close()` (`server-closed`); then
    *   everything stays as it was
@@ -200,17 +201,22 @@ export class Server<Peer extends AnyPeer = VerifiedPeer> extends EventEmitter<Se
     // What stays is not read again, so that no connection is verified again because of it.
     const trust = changesTrust ? new Trust(options) : this.#trust;
     const changesRules = update.authorize !== undefined;
-    if (changesRules) this.#acceptor.authorize = update.authorize as AcceptorOptions<AnyPeer>['authorize'];
+    const authorize = authorizeFrom(update.authorize as AcceptorOptions<AnyPeer>['authorize']);
+    // The last that may fail; what follows does not.
+    this.#listener.update(trust.current, this.#rulesGeneration + Number(changesRules));
+    if (changesRules) {
+      this.#rulesGeneration++;
+      this.#acceptor.authorize = authorize;
+    }
     this.#follow('off');
     this.#trust = trust;
     this.#trustOptions = options;
-    this.#follow('on');
-    if (changesRules) this.#rulesGeneration++;
-    await this.#apply(changesRules);
+    this.#follow('prependListener');
+    await this.#lookAgain(changesRules);
   }
 
-  #apply(changesRules: boolean): Promise<void> {
-    this.#listener.update(this.#trust.current, this.#rulesGeneration);
+  /** Looks at the open connections, after a change. */
+  #lookAgain(changesRules: boolean): Promise<void> {
     const events = this as unknown as EventEmitter<ServerEvents<AnyPeer>>;
     this.#observer.reloaded();
     return this.#acceptor.recheck(changesRules, this.#handshakeTimeout, (connection, error) => {

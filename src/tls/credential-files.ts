@@ -238,8 +238,19 @@ export class CredentialFiles extends EventEmitter<CredentialFilesEvents> {
     this.#bad = undefined;
     this.#inForce = snapshot.id;
     this.#current = credentials;
-    this.emit('reloaded', credentials);
+    this.#tell(() => this.emit('reloaded', credentials));
     return true;
+  }
+
+  /** What a listener throws is an uncaught exception, as elsewhere, and not the fault of the files. */
+  #tell(emit: () => void): void {
+    try {
+      emit();
+    } catch (error) {
+      process.nextTick(() => {
+        throw error;
+      });
+    }
   }
 
   #onBad(id: string, error: UsageError, reportNow: boolean): void {
@@ -251,7 +262,7 @@ export class CredentialFiles extends EventEmitter<CredentialFilesEvents> {
     const left = bad.since + this.#settleTime - now;
     if (reportNow || (!bad.reported && left <= 0)) {
       bad.reported = true;
-      this.emit('failed', error);
+      this.#tell(() => this.emit('failed', error));
     } else if (!bad.reported) this.#lookIn(Math.ceil(left));
   }
 

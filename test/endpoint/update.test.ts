@@ -180,6 +180,16 @@ update('asks changed rules about live connections, and fails closed', async () =
   });
 });
 
+update('asks rules about those whom it let in without any', async () => {
+  await withServer({}, async ({ server, come }) => {
+    const [known, other] = [await come(), await come(kit().clients.throughIntermediate)];
+    await server.update({ authorize: [spiffeId('spiffe://test.example/device/7')] });
+    assert.is((await other.near.closed).code, 1008);
+    assert.ok(await echoes(known.near));
+    known.near.terminate();
+  });
+});
+
 update('refuses everybody it let in without rules, when rules come that say so', async () => {
   await withServer({}, async ({ server, come }) => {
     const { near } = await come();
@@ -721,8 +731,9 @@ lifetime('closes with 1008 when the certificate of the peer expires, if told to'
     const { near } = await come(still);
     await new Promise((resolve) => setTimeout(resolve, 2_100));
     assert.ok(await echoes(near), 'not unless told to');
-    // A change of credentials or rules looks at everything again.
-    await server.update({ authorize: () => true });
+    // A change of what certificates are verified against looks at everything in them again.
+    const { ca, cert, key } = serverCredentials();
+    await server.update({ ca: [ca, createAuthority().cert], cert, key });
     assert.match((await near.closed).reason, /^certificate-expired: /);
   });
 });
