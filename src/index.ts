@@ -31,7 +31,7 @@ export type {
   TrustOptions,
   UpgradeRequest,
 } from './endpoint/index.js';
-export { AttachedServer, attach, Connection, connect, createServer, Server } from './endpoint/index.js';
+export { AttachedServer, attach, Connection, connect, createServer, observe, Server } from './endpoint/index.js';
 export {
   type CloseFrame,
   ConnectionClosedError,
@@ -54,6 +54,7 @@ export type {
   PeerIdentity,
   PemInput,
   Refusal,
+  ReloadOutcome,
   Rule,
   RuleSubject,
   RuleVerdict,

@@ -154,6 +154,7 @@ export function read(
 }
 
 function adviceFor(flag: string): string {
+  if (flag === 'crl') return 'check the path, or make a list with mtls-ws pki revoke';
   if (flag === 'ticket-secret-file') return 'name a file of 32 random bytes or more';
   if (flag === 'passphrase-file') return 'name a file whose first line is the passphrase of the key';
   return 'check the path, or make certificates with mtls-ws pki init DIR';

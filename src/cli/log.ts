@@ -2,7 +2,15 @@
  * What `serve` tells on stderr: lines for people, or with `--log json` one JSON object a line for programs. Whatever a
  * peer says is escaped and bounded, so that a line is a line and nothing steers a terminal (M17).
  */
-import type { CloseEvent, Connection, MtlsWsError, Refusal, UpgradeRequest, VerifiedPeer } from '../index.js';
+import {
+  type CloseEvent,
+  type Connection,
+  type MtlsWsError,
+  PeerIdentityError,
+  type Refusal,
+  type UpgradeRequest,
+  type VerifiedPeer,
+} from '../index.js';
 import { escapeText } from '../text.js';
 import { describeIdentity } from '../tls/index.js';
 
@@ -17,6 +25,9 @@ export interface Log {
   expelled(connection: Connection<Peer>, error: MtlsWsError): void;
   reloaded(what: string): void;
   reloadFailed(error: Error): void;
+  /** After a reload that failed, the files are good again; or there was nothing new in them. */
+  unchanged(what: string): void;
+  warning(what: string): void;
 }
 
 type Write = (line: string) => void;
@@ -37,6 +48,8 @@ function textLog(write: Write): Log {
     expelled: (connection, { message }) => write(`expelled ${addressOf(connection)}: ${message}`),
     reloaded: (what) => write(`reloaded: ${what}`),
     reloadFailed: ({ message }) => write(`reload failed, the old credentials stay in force: ${message}`),
+    unchanged: (what) => write(`not reloaded: ${what}`),
+    warning: (what) => write(`warning: ${what}`),
   };
 }
 
@@ -65,7 +78,17 @@ function jsonLog(write: Write): Log {
     ...peerFields(connection.peer),
   });
   return {
-    refused: (refusal) => line('refused', { remote: addressOf(refusal), ...about(refusal) }),
+    refused: (refusal) => {
+      const { error, peer, host, target } = refusal;
+      line('refused', {
+        remote: addressOf(refusal),
+        ...(peer && peerFields(peer)),
+        host: host && bounded(host),
+        path: target && bounded(target),
+        ...about(refusal),
+        hint: error instanceof PeerIdentityError ? error.hint : undefined,
+      });
+    },
     connection: (connection, request, { code, reason, wasClean, error }) =>
       line('connection', {
         ...ends(connection),
@@ -82,6 +105,8 @@ function jsonLog(write: Write): Log {
     violation: (connection, error) => line('violation', { ...ends(connection), ...about({ error }) }),
     expelled: (connection, error) => line('expelled', { ...ends(connection), ...about({ error }) }),
     reloaded: (what) => line('reloaded', { message: what }),
+    unchanged: (what) => line('unchanged', { message: what }),
+    warning: (what) => line('warning', { message: what }),
     reloadFailed: (error) =>
       line('reload-failed', { code: (error as Partial<MtlsWsError>).code, message: error.message }),
   };

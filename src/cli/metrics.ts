@@ -9,10 +9,9 @@ export const metricsType = 'text/plain; version=0.0.4; charset=utf-8';
 type Labels = Readonly<Record<string, string>>;
 type Samples = ReadonlyArray<readonly [labels: Labels, value: number]>;
 
-/** Returns the page. Names and labels are our own; nothing that a peer says is among them. */
+/** Returns the page. Labels are codes of our own and the names of our own CAs; nothing that a peer says is among them. */
 export function metricsText(statistics: ServerStatistics, credentials: Credentials): string {
   const s = statistics;
-  const seconds = (date: Date): number => Math.floor(date.getTime() / 1000);
   const by = (label: string, counts: Readonly<Record<string, number>>): Samples =>
     Object.entries(counts).map(([key, value]) => [{ [label]: key }, value] as const);
   const both = (received: number, sent: number): Samples => [
@@ -41,6 +40,22 @@ export function metricsText(statistics: ServerStatistics, credentials: Credentia
     family('certificate_expiry_timestamp_seconds', 'gauge', 'When the certificate of the server expires', [
       [{}, seconds(credentials.identity.validTo)],
     ]),
+    family(
+      'ca_expiry_timestamp_seconds',
+      'gauge',
+      'When a trusted CA expires',
+      earliest(
+        credentials.anchors.map(({ validTo }, index) => [credentials.authorityNames[index]!, new Date(validTo)]),
+      ),
+    ),
+    family(
+      'crl_next_update_timestamp_seconds',
+      'gauge',
+      'When a revocation list expires, and everybody below its CA is refused',
+      earliest(
+        (credentials.revocation?.lists ?? []).map(({ issuer, nextUpdate }) => [issuer, nextUpdate ?? new Date(0)]),
+      ),
+    ),
   ].join('');
 }
 
@@ -54,10 +69,21 @@ function closesOf({ closes }: ServerStatistics): Readonly<Record<string, number>
   return counts;
 }
 
+/** By CA; of several of one name, the one that ends first. */
+function earliest(ends: ReadonlyArray<readonly [ca: string, end: Date]>): Samples {
+  const first = new Map<string, number>();
+  for (const [ca, end] of ends) first.set(ca, Math.min(first.get(ca) ?? Number.POSITIVE_INFINITY, seconds(end)));
+  return [...first].map(([ca, end]) => [{ ca }, end]);
+}
+
+function seconds(date: Date): number {
+  return Math.floor(date.getTime() / 1000);
+}
+
 function family(name: string, type: 'counter' | 'gauge', help: string, samples: Samples): string {
   const full = `mtls_ws_${name}`;
   const lines = samples.map(([labels, value]) => {
-    const text = Object.entries(labels).map(([key, label]) => `${key}="${label}"`);
+    const text = Object.entries(labels).map(([key, label]) => `${key}="${label.replace(/[\\"]/g, '\\$&')}"`);
     return `${full}${text.length === 0 ? '' : `{${text.join(',')}}`} ${value}\n`;
   });
   return `# HELP ${full} ${help}.\n# TYPE ${full} ${type}\n${lines.join('')}`;

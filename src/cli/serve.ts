@@ -6,6 +6,7 @@ import {
   type AnyPeer,
   type CloseEvent,
   type Connection,
+  type CredentialFiles,
   createServer,
   type PlainRequest,
   type PlainResponse,
@@ -15,7 +16,7 @@ import {
   type UpgradeRequest,
 } from '../index.js';
 import { escapeText } from '../text.js';
-import { describeIdentity } from '../tls/index.js';
+import { credentialWarnings, describeIdentity } from '../tls/index.js';
 import type { Command } from './command.js';
 import { credentialsFault, readSecret, watchCredentialFiles } from './credentials-files.js';
 import { echo } from './echo.js';
@@ -84,9 +85,15 @@ async function run(settings: Settings): Promise<ExitCode> {
   server.on('connection', (connection, request) => handle(connection, request, log, tracer));
   server.on('refused', (refusal) => log.refused(refusal));
   server.on('expelled', (connection, error) => log.expelled(connection, error));
-  files.on('reloaded', ({ identity }) => log.reloaded(describeIdentity(identity)));
+  files.on('reloaded', ({ identity }) =>
+    log.reloaded(`${describeIdentity(identity)}, serial ${identity.serialNumber}`),
+  );
   files.on('failed', (error) => log.reloadFailed(error));
-  process.on('SIGHUP', () => files.reload());
+  files.on('recovered', () => log.unchanged('the files are good again, and those that are in force'));
+  process.on('SIGHUP', () => {
+    if (files.reload() === 'unchanged') log.unchanged('SIGHUP came, and the files are those that are in force');
+  });
+  warn(files, log);
 
   const host = lastOf(settings.host)?.replace(/^\[(.*)\]$/, '$1') ?? '127.0.0.1';
   const where = (port: number): string => `${host.includes(':') ? `[${host}]` : host}:${port}`;
@@ -104,6 +111,23 @@ async function run(settings: Settings): Promise<ExitCode> {
   files.close();
   tracer?.finish();
   return exitCodes.done;
+}
+
+/** Milliseconds between two looks at what expires. */
+const warnInterval = 3_600_000;
+
+/** Says what keeps clients out, or soon will: at the start, after each reload, and as time goes by; each thing once. */
+function warn(files: CredentialFiles, log: Log): void {
+  const told = new Set<string>();
+  const look = (): void => {
+    const warnings = credentialWarnings(files.current, 'server');
+    for (const warning of warnings) if (!told.has(warning)) log.warning(warning);
+    told.clear();
+    for (const warning of warnings) told.add(warning);
+  };
+  look();
+  files.on('reloaded', look);
+  setInterval(look, warnInterval).unref();
 }
 
 function handle(

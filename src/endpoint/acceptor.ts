@@ -135,7 +135,7 @@ export interface Incoming {
   /** What happens at the handshake deadline. */
   onDeadline: (() => void) | undefined;
   /** Returns why the peer would not be let in now, if what it was verified against has changed since. */
-  recheck(): PeerIdentityError | undefined;
+  readonly recheck: () => PeerIdentityError | undefined;
 }
 
 /** Rules in force: each change makes others, also one to the same function, which may decide otherwise by then. */
@@ -147,7 +147,7 @@ interface Rules {
 /** What a connection was let in with, to look at it again. */
 interface Admission {
   readonly request: UpgradeRequest<AnyPeer>;
-  recheck(): PeerIdentityError | undefined;
+  readonly recheck: () => PeerIdentityError | undefined;
 }
 
 let lastId = 0;
@@ -242,7 +242,8 @@ export class Acceptor {
     this.connections.add(connection);
     this.#admissions.set(connection, {
       request,
-      recheck: () => incoming.recheck(),
+      // Alone: what else is known of the way here is let go.
+      recheck: incoming.recheck,
     });
     void connection.closed.then(() => {
       this.connections.delete(connection);
@@ -344,6 +345,7 @@ class Opening {
   readonly #acceptor: Acceptor;
   readonly #incoming: Incoming;
   readonly id: number = nextConnectionId();
+  #head: RequestHead | undefined;
   #answered = false;
 
   constructor(acceptor: Acceptor, incoming: Incoming) {
@@ -389,6 +391,7 @@ class Opening {
   }
 
   examine(head: RequestHead, rest: Buffer): void {
+    this.#head = head;
     const { options, unavailable } = this.#acceptor.inside;
     const { peer, serverName, namedHosts, remoteAddress, remotePort } = this.#incoming;
     const verdict = examineRequest(head, { serverName, namedHosts, origins: options.origins });
@@ -494,6 +497,7 @@ class Opening {
     const agreed = deflate === undefined ? undefined : negotiateDeflate(offers, deflate.policies[0]);
     this.#answered = true;
     this.#incoming.established();
+    this.#incoming.onDeadline = undefined;
     socket.off('error', ignore);
     // Written at once: whatever the user's code does with the connection, the client learns that it is open.
     const response = acceptResponse({ key, protocol, extensions: agreed?.response });
@@ -561,7 +565,9 @@ class Opening {
   #report(error: MtlsWsError): void {
     const { peer, remoteAddress, remotePort } = this.#incoming;
     const presented = peer === undefined ? undefined : describeIdentity(peer);
-    this.#acceptor.inside.events.refused({ error, remoteAddress, remotePort, presented });
+    const { target, fields } = this.#head ?? {};
+    const host = fields?.get('Host');
+    this.#acceptor.inside.events.refused({ error, remoteAddress, remotePort, presented, peer, target, host });
   }
 }
 

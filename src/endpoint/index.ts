@@ -19,7 +19,7 @@ export {
   type Traffic,
 } from './connection.js';
 export type { IncomingMessage } from './incoming.js';
-export type { Observations, ObservedRole, ServerStatistics } from './observer.js';
+export { type Observations, type ObservedRole, observe, type ServerStatistics } from './observer.js';
 export {
   type ConnectionOptions,
   connectionDefaults,

@@ -2,7 +2,7 @@
  * What can be watched from outside: events on `node:diagnostics_channel`, and counters. Nobody who watches can change
  * anything, and where nobody does it costs a comparison.
  */
-import { channel } from 'node:diagnostics_channel';
+import { channel, subscribe, unsubscribe } from 'node:diagnostics_channel';
 import type { MtlsWsError, PeerIdentityError } from '../errors.js';
 import type { Refusal, TlsParameters } from '../tls/index.js';
 import type { AnyPeer, UpgradeRequest } from './acceptor.js';
@@ -22,7 +22,9 @@ export interface Observations {
     readonly remotePort: number;
   };
   /** A peer was refused, or a handshake failed: `connect` rejects with this error. */
-  refused: { readonly role: ObservedRole; readonly error: Error } & Partial<Omit<Refusal, 'error'>>;
+  refused: { readonly role: ObservedRole; readonly error: Error & { readonly code?: unknown } } & Partial<
+    Omit<Refusal, 'error'>
+  >;
   /** A connection is open; `request` at a server only. */
   open: {
     readonly role: ObservedRole;
@@ -49,6 +51,21 @@ const channels = {
   expelled: channel('mtls-ws:expelled'),
   reload: channel('mtls-ws:reload'),
 } as const satisfies Record<keyof Observations, unknown>;
+
+/**
+ * Subscribes to one of the channels, with the type of its messages; the same as `subscribe` of `node:diagnostics_channel`
+ * otherwise. Returns what ends it.
+ */
+export function observe<Name extends keyof Observations>(
+  name: Name,
+  listener: (message: Observations[Name]) => void,
+): () => void {
+  const onMessage = (message: unknown): void => listener(message as Observations[Name]);
+  subscribe(`mtls-ws:${name}`, onMessage);
+  return () => {
+    unsubscribe(`mtls-ws:${name}`, onMessage);
+  };
+}
 
 /** What a server has counted since it was made. Each number only grows, but for `open`. */
 export interface ServerStatistics extends Traffic {

@@ -111,11 +111,39 @@ export const connectionOptionNames: Readonly<Record<keyof ConnectionOptions, tru
 export function refuseUnknown(options: object, known: Readonly<Record<string, true>>, where: string): void {
   for (const option of Object.keys(options)) {
     if (Object.hasOwn(known, option)) continue;
-    const names = Object.keys(known).sort().join(', ');
-    throw new UsageError('option-unknown', `${escapeText(option, 64)} is no option of ${where}: those are ${names}`, {
-      option,
-    });
+    const advice = Object.hasOwn(meantOtherwise, option) ? meantOtherwise[option] : undefined;
+    const meant = Object.keys(known).find((name) => isNear(name, option));
+    const names = `those are ${Object.keys(known).sort().join(', ')}`;
+    const what = advice ?? (meant === undefined ? names : `did you mean ${meant}?`);
+    throw new UsageError('option-unknown', `${escapeText(option, 64)} is no option of ${where}: ${what}`, { option });
   }
+}
+
+/** What is often given, being an option elsewhere. */
+const meantOtherwise: Readonly<Record<string, string>> = {
+  requestCert: 'a client is always asked for its certificate; see clientCertificate',
+  rejectUnauthorized: 'who is not verified is always refused',
+  port: 'give it to listen({ port }), or in the URL',
+  host: 'give it to listen({ host }), or in the URL',
+  timeout: 'it is called handshakeTimeout',
+  der: 'of what pki issues, cert and key are options, and der and chain are none',
+  chain: 'of what pki issues, cert and key are options, and der and chain are none',
+};
+
+/** Whether two names are alike but for letter case and a letter or two. */
+function isNear(name: string, given: string): boolean {
+  const [a, b] = [name.toLowerCase(), given.slice(0, 64).toLowerCase()];
+  // Levenshtein's distance, a row at a time.
+  let row = Array.from({ length: b.length + 1 }, (_, index) => index);
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const change = row[j - 1]! + Number(a[i - 1] !== b[j - 1]);
+      next.push(Math.min(change, row[j]! + 1, next[j - 1]! + 1));
+    }
+    row = next;
+  }
+  return row[b.length]! <= Math.min(2, Math.floor(a.length / 4));
 }
 
 /** Compression as asked for by the options. */

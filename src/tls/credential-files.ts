@@ -9,7 +9,9 @@ import { UsageError } from '../errors.js';
 import { escapeText } from '../text.js';
 import { type CredentialInput, type Credentials, loadCredentials } from './credentials.js';
 import type { TlsVersion } from './defaults.js';
+import { identityFaults } from './errors.js';
 import { type BoundedFile, FileFault, readSnapshot, type Snapshot, stampOf } from './file-snapshot.js';
+import type { PeerIdentity } from './identity.js';
 import { PathWatch } from './path-watch.js';
 
 /** Where credentials are, and how they are followed. Paths are taken from the working directory of the start. */
@@ -49,7 +51,12 @@ export interface CredentialFilesEvents {
   reloaded: [credentials: Credentials];
   /** The files are bad, and the credentials before them stay in force. Once for each bad state that lasts. */
   failed: [error: UsageError];
+  /** After `failed`: the files are again those that are in force. */
+  recovered: [];
 }
+
+/** What became of a look at the files: others are in force; they are those in force; or they are bad. */
+export type ReloadOutcome = 'reloaded' | 'unchanged' | 'failed';
 
 const optionNames: Readonly<Record<keyof CredentialFilesOptions, true>> = {
   ca: true,
@@ -158,11 +165,11 @@ export class CredentialFiles extends EventEmitter<CredentialFilesEvents> {
   }
 
   /**
-   * Looks at the files now, for example on SIGHUP, and returns whether other credentials came into force. When the files
-   * are bad it is reported at once, and also if it was before. Throws nothing, and does nothing after `close()`.
+   * Looks at the files now, for example on SIGHUP, and returns what became of it. When the files are bad it is reported at
+   * once, and also if it was before. Throws nothing, and does nothing after `close()`.
    */
-  reload(): boolean {
-    return !this.#closed && this.#take(true);
+  reload(): ReloadOutcome {
+    return this.#closed ? 'unchanged' : this.#take(true);
   }
 
   /** Stops following the files; no event comes any more. `current` stays. */
@@ -221,25 +228,57 @@ export class CredentialFiles extends EventEmitter<CredentialFilesEvents> {
   }
 
   /** Reads the files, and puts them into force if they are others and good. */
-  #take(reportNow: boolean): boolean {
+  #take(reportNow: boolean): ReloadOutcome {
     this.#readAt = performance.now();
     const snapshot = readSnapshot(this.#sources);
     if (snapshot.id === this.#inForce) {
+      const wasReported = this.#bad?.reported === true;
       this.#bad = undefined;
-      return false;
+      if (wasReported) this.#tell(() => this.emit('recovered'));
+      return 'unchanged';
     }
     let credentials: Credentials;
     try {
       credentials = this.#load(snapshot);
+      this.#mustNotBeWorse(credentials);
     } catch (error) {
       this.#onBad(snapshot.id, error as UsageError, reportNow);
-      return false;
+      return 'failed';
     }
     this.#bad = undefined;
     this.#inForce = snapshot.id;
     this.#current = credentials;
     this.#tell(() => this.emit('reloaded', credentials));
-    return true;
+    return 'reloaded';
+  }
+
+  /**
+   * Refuses what is lawful at a start, where nothing better is known, but would take a service away that works: a
+   * certificate out of its dates in place of one that is good, and lists that lack one of a CA that had one.
+   */
+  #mustNotBeWorse(next: Credentials): void {
+    const now = Date.now();
+    const { identity, revocation, trustedAs } = this.#current;
+    const fit = ({ validFrom, validTo }: PeerIdentity): boolean => +validFrom <= now && now <= +validTo;
+    if (fit(identity) && !fit(next.identity)) {
+      const isLate = now > +next.identity.validTo;
+      const code = isLate ? 'certificate-expired' : 'certificate-not-yet-valid';
+      throw this.#faultIn('cert', code, `${identityFaults[code].words}, and the one before is still good`);
+    }
+    if (revocation === undefined || next.revocation === undefined || next.trustedAs !== trustedAs) return;
+    const missing = revocation.lists.find(
+      ({ issuer }) => !next.revocation!.lists.some((list) => list.issuer === issuer),
+    );
+    if (missing !== undefined) {
+      const words = `there is no list of ${missing.issuer} any more, and so all its certificates would be refused`;
+      throw this.#faultIn('crl', 'crl-of-another-ca', words);
+    }
+  }
+
+  /** Returns a fault that names the files of an option. */
+  #faultIn(option: FileOption, code: string, words: string): UsageError {
+    const paths = this.#sources.filter((source) => source.option === option).map(({ path }) => escapeText(path, 1024));
+    return new UsageError(code, `${option}: ${paths.join(' and ')}: ${words}`, { option });
   }
 
   /** What a listener throws is an uncaught exception, as elsewhere, and not the fault of the files. */

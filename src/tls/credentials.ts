@@ -87,7 +87,9 @@ export interface Credentials {
   readonly revocation: Revocation | undefined;
   /** What `cert` says of this end. */
   readonly identity: PeerIdentity;
-  /** SHA-256 in hex of what the peer is verified against: the same text gives the same digest. */
+  /** SHA-256 in hex of the trust anchors: the same text gives the same digest. */
+  readonly trustedAs: string;
+  /** SHA-256 in hex of what the peer is verified against: of the trust anchors and the revocation lists. */
   readonly trustDigest: string;
   /** What a client connects with: made once, and not for each connection. */
   readonly clientContext: tls.SecureContext;
@@ -305,10 +307,9 @@ function checkCredentials(input: CredentialInput): Credentials {
   const parts = { ca, anchors, authorityNames, revocation, ...own };
   try {
     const clientContext = tls.createSecureContext({ ...tlsOptions(parts), secureOptions });
-    const trustDigest = createHash('sha256')
-      .update(JSON.stringify([ca, revocation?.digest]))
-      .digest('hex');
-    return Object.freeze({ ...parts, trustDigest, clientContext });
+    const digest = (...of: unknown[]): string => createHash('sha256').update(JSON.stringify(of)).digest('hex');
+    const digests = { trustedAs: digest(ca), trustDigest: digest(ca, revocation?.digest) };
+    return Object.freeze({ ...parts, ...digests, clientContext });
   } catch (error) {
     const detail = escapeText(error instanceof Error ? error.message : String(error));
     throw fault('cert', 'not-usable', `${credentialFaults['not-usable']} (${detail})`, error);

@@ -19,8 +19,10 @@ export {
   CredentialFiles,
   type CredentialFilesEvents,
   type CredentialFilesOptions,
+  type ReloadOutcome,
   watchCredentials,
 } from './credential-files.js';
+export { credentialWarnings } from './credential-warnings.js';
 export {
   type CredentialInput,
   type Credentials,

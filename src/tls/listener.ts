@@ -33,6 +33,11 @@ export interface Refusal {
   readonly remotePort: number;
   /** What the client presented, in one safe line; `undefined` when nothing was, or it was not seen. */
   readonly presented: string | undefined;
+  /** Who asked, if it came through the gate and was refused afterwards. */
+  readonly peer?: VerifiedPeer | undefined;
+  /** The target and the `Host` of its request as they were sent, if one was read. */
+  readonly target?: string | undefined;
+  readonly host?: string | undefined;
 }
 
 /** The credentials of the hosts that one listener serves. */
@@ -85,7 +90,7 @@ export interface AcceptedPeer extends SecuredSocket {
   /** The hosts that are served by name, in canonical form: those that a client must ask for. */
   readonly namedHosts: { has(host: string): boolean };
   /** Returns why the client would not be let in now, if what it was verified against has changed since. */
-  recheck(): PeerIdentityError | undefined;
+  readonly recheck: () => PeerIdentityError | undefined;
 }
 
 /** What is known of a socket from its first byte on. */

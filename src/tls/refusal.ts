@@ -71,8 +71,14 @@ function codeOf(error: unknown): string {
  * Returns the error for a failure below the certificate.
  *
  * @param unknown the code of an error that says nothing to us
+ * @param faults what to say of each code. Default: what a client is told
  */
-export function transportError(error: unknown, what: string, unknown: TransportCode): HandshakeError {
+export function transportError(
+  error: unknown,
+  what: string,
+  unknown: TransportCode,
+  faults: Readonly<Record<TransportCode, string>> = transportFaults,
+): HandshakeError {
   // Several addresses were tried and all failed: the first error stands for them.
   const first = error instanceof AggregateError ? (error.errors[0] as unknown) : error;
   const nodeCode = codeOf(first) || codeOf(error);
@@ -81,7 +87,7 @@ export function transportError(error: unknown, what: string, unknown: TransportC
     systemErrors.get(nodeCode) ??
     (nodeCode.startsWith('ERR_SSL_') ? 'tls-failed' : unknown);
   const reason = nodeCode === '' ? escapeText(first instanceof Error ? first.message : String(first)) : nodeCode;
-  return new HandshakeError(code, `${what}: ${transportFaults[code]} (${reason})`, {}, { cause: error });
+  return new HandshakeError(code, `${what}: ${faults[code]} (${reason})`, {}, { cause: error });
 }
 
 /** The most CAs that a message names. */
@@ -163,15 +169,23 @@ export function explainFailedAccept(failed: FailedAccept): MtlsWsError {
       { cause: error },
     );
   }
-  return transportError(error, 'no TLS handshake with the client', 'tls-failed');
+  return transportError(error, noHandshake, 'tls-failed', clientFaults);
 }
+
+const noHandshake = 'no TLS handshake with the client';
+
+/** What a server is told of a client: advice for that end would be wrong here. */
+const clientFaults: Readonly<Record<TransportCode, string>> = {
+  ...transportFaults,
+  'not-tls': 'what it sent is no TLS, as from a client that speaks http: or ws: in place of https: or wss:',
+};
 
 /** Explains, at the server, why what came first from a client is no TLS handshake. */
 export function explainBadHello(reason: 'not-tls' | 'malformed' | 'too-long' | 'cut'): HandshakeError {
   const code = reason === 'not-tls' ? 'not-tls' : reason === 'cut' ? 'tls-cut' : 'tls-failed';
   const detail =
     reason === 'malformed' || reason === 'too-long' ? ` (the ClientHello is ${reason.replace('-', ' ')})` : '';
-  return new HandshakeError(code, `no TLS handshake with the client: ${transportFaults[code]}${detail}`);
+  return new HandshakeError(code, `${noHandshake}: ${clientFaults[code]}${detail}`);
 }
 
 /** What the client knows of a server with which the TLS handshake failed. */

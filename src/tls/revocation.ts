@@ -45,6 +45,11 @@ export class Revocation {
     this.digest = hash.digest('hex');
   }
 
+  /** Whose lists there are, as names are shown, and until when each of them counts. */
+  get lists(): ReadonlyArray<{ readonly issuer: string; readonly nextUpdate: Date | undefined }> {
+    return this.#lists.map(({ issuer, nextUpdate }) => ({ issuer: issuer.text, nextUpdate }));
+  }
+
   /**
    * The lists for `crl` of `node:tls`, in PEM, one in each text: of several in one, Node reads the first only.
    * `undefined` when expired lists are accepted: OpenSSL does not accept them.

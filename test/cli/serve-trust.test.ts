@@ -148,6 +148,7 @@ watching('writes a JSON object a line for each connection and refusal with --log
   assert.ok(String(first['peer']).startsWith('CN=evil'));
   assert.match(String(first['time']), /^\d{4}-\d\d-\d\dT[\d:.]+Z$/);
   assert.is(second['code'], 'certificate-untrusted');
+  assert.match(String(second['hint']), /check that the issuer is among the trusted CAs/);
   assert.match(String(second['message']), /no chain leads from the certificate to a trusted CA/);
 });
 
@@ -180,7 +181,7 @@ watching('shows its counters to clients that may come in, and to nobody else', a
   for (const line of body.trimEnd().split('\n')) {
     const comment = /^# (?:HELP|TYPE) (mtls_ws_[a-z_]+) (.+)$/.exec(line);
     if (comment !== null) family = comment[1]!;
-    else assert.match(line, new RegExp(`^${family}(?:\\{[a-z]+="[a-z0-9-]+"\\})? \\d+$`));
+    else assert.match(line, new RegExp(`^${family}(?:\\{[a-z]+="[^"\\\\]*"\\})? \\d+$`));
   }
   for (const code of [3001, 3002, 4000]) await (await connect(url, as(pki.client))).close(code);
   const { body: later } = await get(port, '/metrics', as(monitor));
@@ -259,6 +260,34 @@ reloading('takes new files at SIGHUP, and keeps the old ones if the new are bad'
   await once(live, 'message');
   await live.close();
   await stop(program);
+});
+
+reloading('says what keeps clients out or soon will, when files are good again, and when nothing is new', async () => {
+  const { pki, path, flags } = ownFiles();
+  const brief = pki.ca.issue({
+    commonName: 'brief',
+    kind: 'server',
+    hosts: ['localhost'],
+    days: 2,
+    notBefore: new Date(Date.now() - 43_200_000 * 3),
+  });
+  writeFileSync(path('server.pem'), brief.cert);
+  writeFileSync(path('server.key'), brief.key);
+  const { program } = await serving([], flags);
+  await program.match(
+    'stderr',
+    /^warning: the certificate expires on \d{4}-\d\d-\d\d \d\d:\d\d UTC: then no client accepts it\n/,
+  );
+  program.child.kill('SIGHUP');
+  await program.match('stderr', /not reloaded: SIGHUP came, and the files are those that are in force\n/);
+  replace(path('server.key'), '');
+  program.child.kill('SIGHUP');
+  await program.match('stderr', /reload failed/);
+  replace(path('server.key'), brief.key);
+  program.child.kill('SIGHUP');
+  await program.match('stderr', /not reloaded: the files are good again, and those that are in force\n/);
+  const { stderr } = await stop(program);
+  assert.is(stderr.match(/^warning:/gm)?.length, 1);
 });
 
 reloading('closes with 1008 whom a new CA shuts out, and says so', async () => {

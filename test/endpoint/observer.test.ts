@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import * as https from 'node:https';
 import type { AddressInfo } from 'node:net';
 import * as assert from 'uvu/assert';
-import { attach, connect, createServer, type Observations, type ServerStatistics } from '../../src/index.js';
+import { attach, connect, createServer, type Observations, observe, type ServerStatistics } from '../../src/index.js';
 import { clientCredentials, serverCredentials, startServer, until } from '../support/ends.js';
 import { kit } from '../support/kit.js';
 import { suite } from '../support/suite.js';
@@ -78,6 +78,22 @@ channels('tells of other credentials, and of who is expelled because of them', a
     assert.is(names.filter((name) => name === 'reload server').length, 2);
     assert.is((messages['expelled server']![0]!['error'] as { code: string }).code, 'not-authorized');
   });
+});
+
+channels('is subscribed to with the types of its messages, until that is ended', async () => {
+  const codes: unknown[] = [];
+  const stop = observe('refused', ({ role, error, peer, target, host }) =>
+    codes.push([role, error.code, peer?.subjectCommonName, target, host]),
+  );
+  const { server, url, port } = await startServer({ authorize: [] });
+  await connect(`${url}room?x=1`, clientCredentials()).catch(() => {});
+  stop();
+  await connect(url, clientCredentials()).catch(() => {});
+  await server.close();
+  assert.equal(codes, [
+    ['server', 'not-authorized', 'device-7', '/room?x=1', `localhost:${port}`],
+    ['client', 'http-status', undefined, undefined, undefined],
+  ]);
 });
 
 channels.run();

@@ -705,3 +705,29 @@ handed('count against maxUnauthenticated', async () => {
 });
 
 handed.run();
+
+const advice = suite('options that do not exist');
+
+const meant: ReadonlyArray<readonly [given: string, advice: RegExp]> = [
+  ['authorise', /authorise is no option of createServer\(\): did you mean authorize\?$/],
+  ['Authorize', /did you mean authorize\?$/],
+  ['maxConnection', /did you mean maxConnections\?$/],
+  ['passPhrase', /did you mean passphrase\?$/],
+  ['requestCert', /a client is always asked for its certificate; see clientCertificate$/],
+  ['rejectUnauthorized', /who is not verified is always refused$/],
+  ['port', /give it to listen\(\{ port \}\), or in the URL$/],
+  ['timeout', /it is called handshakeTimeout$/],
+  ['der', /cert and key are options, and der and chain are none$/],
+  ['colour', /those are authorize, ca, .*, trace$/],
+  ['__proto_', /those are authorize, /],
+];
+for (const [given, words] of meant) {
+  advice(`are refused with what may be meant by ${given}`, () => {
+    assert.throws(
+      () => createServer({ ...serverCredentials(), [given]: true } as never),
+      (error: unknown) => error instanceof UsageError && error.code === 'option-unknown' && words.test(error.message),
+    );
+  });
+}
+
+advice.run();

@@ -568,16 +568,16 @@ rotation(
       for (let round = 1; round <= rounds; round++) {
         // Whoever rotates has the clients trust the new CA first, and forget the old one last.
         writeClient(round - 1, round);
-        assert.ok(await clientFiles.reload(), `round ${round}`);
+        assert.is(clientFiles.reload(), 'reloaded', `round ${round}`);
         await settle();
         writeServer(round);
         // Now and then by the watch alone.
         if (round % 20 === 0) await once(serverFiles, 'reloaded');
-        else assert.ok(await serverFiles.reload(), `round ${round}`);
+        else assert.is(serverFiles.reload(), 'reloaded', `round ${round}`);
         await settle();
         await settle();
         writeClient(round);
-        assert.ok(await clientFiles.reload(), `round ${round}`);
+        assert.is(clientFiles.reload(), 'reloaded', `round ${round}`);
       }
       done = true;
       await Promise.all(workers);
@@ -612,7 +612,7 @@ rotation('shows the new certificate of a client from its next connection on', as
       assert.is(await come(), 'device-7');
       write('client.pem', clients.throughIntermediate.cert);
       write('client.key', clients.throughIntermediate.key);
-      assert.ok(files.reload());
+      assert.is(files.reload(), 'reloaded');
       assert.is(await come(), 'device-8');
       assert.is(server.connections.size, 2, 'the first lives on');
     });
@@ -632,7 +632,7 @@ rotation('leaves the old in force when the new are bad, and tells it', async () 
     const url = `wss://localhost:${port}/`;
     write('server.key', kit().clients.good.key);
     const failed = once(files, 'failed');
-    assert.not(await files.reload());
+    assert.is(files.reload(), 'failed');
     const [error] = (await failed) as [UsageError];
     assert.is(error.code, 'key-of-another-certificate');
     assert.match(error.message, /server\.key/);

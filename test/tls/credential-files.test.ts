@@ -346,7 +346,7 @@ either('reports each bad state that lasts once, and keeps what was good', writeI
 either('says nothing when the content is the same', writeInPlace, async ({ directory, patient, eager }) => {
   const before = patient.files.current;
   replace(directory, generation(1));
-  assert.is(patient.files.reload(), false);
+  assert.is(patient.files.reload(), 'unchanged');
   assert.is(patient.files.current, before);
   // Bad and back to what is in force: seen, and no other credentials.
   const failure = eager.failure();
@@ -375,7 +375,7 @@ either('says nothing any more once it is closed', writeInPlace, async ({ directo
   patient.files.close();
   replace(directory, generation(2));
   await inForce(eager.files, '2+2');
-  assert.is(patient.files.reload(), false);
+  assert.is(patient.files.reload(), 'unchanged');
   assert.equal([generationOf(patient.files.current), patient.reloaded, patient.failed], ['1+1', [], []]);
 });
 
@@ -395,15 +395,15 @@ test('looks and reports at once when it is told to', () =>
   withDirectory((directory) => {
     writeInPlace(directory, generation(1));
     const { files, failed, reloaded } = observe(directory, { watch: false });
-    assert.is(files.reload(), false);
+    assert.is(files.reload(), 'unchanged');
     replace(directory, generation(2));
-    assert.is(files.reload(), true);
+    assert.is(files.reload(), 'reloaded');
     assert.is(generationOf(files.current), '2+2');
-    assert.is(files.reload(), false);
+    assert.is(files.reload(), 'unchanged');
     writeInPlace(directory, { cert: '' });
-    assert.is(files.reload(), false);
+    assert.is(files.reload(), 'failed');
     // Whoever asks again is told again.
-    assert.is(files.reload(), false);
+    assert.is(files.reload(), 'failed');
     assert.equal([failed.map(({ code }) => code), reloaded], [['pem-empty', 'pem-empty'], ['2+2']]);
     assert.is(generationOf(files.current), '2+2');
     files.close();
@@ -435,7 +435,7 @@ test('never mixes generations while another process exchanges them without rest'
     const exited = once(child, 'exit');
     try {
       for (let reloads = 0; reloads < 300; ) {
-        if (files.reload()) reloads++;
+        if (files.reload() === 'reloaded') reloads++;
         await new Promise(setImmediate);
       }
     } finally {
@@ -552,7 +552,7 @@ async function sequence(directory: string, below: (limit: number) => number): Pr
   await inForce(files, `${last}+${last}`);
   if (below(4) === 0) {
     unlinkSync(join(nested, names[below(3)]!));
-    assert.is(files.reload(), false);
+    assert.is(files.reload(), 'failed');
     assert.is(failed.at(-1)?.code, 'file-missing');
     assert.is(generationOf(files.current), `${last}+${last}`);
   }
@@ -664,11 +664,11 @@ test('follows revocation lists, and says which of them is at fault', () =>
     await reloaded;
     assert.is.not(files.current.revocation, before);
     writeFileSync(path('root.crl'), createAuthority({ commonName: 'CA 1' }).revocationList({ revoked: [] }).der);
-    assert.is(files.reload(), false);
+    assert.is(files.reload(), 'failed');
     assert.equal([failed[0]?.code, failed[0]?.option], ['crl-bad-signature', 'crl']);
     assert.match(failed[0]!.message, `crl: ${path('root.crl')}: `);
     truncateSync(path('root.crl'), 64 * 1024 * 1024 + 1);
-    assert.is(files.reload(), false);
+    assert.is(files.reload(), 'failed');
     assert.is(failed[1]?.code, 'file-too-large');
     files.close();
   }));
@@ -694,6 +694,77 @@ test('watches what a link leads to now, and no more what it led to before', () =
     files.close();
   }));
 
+test('tells when files that were bad are again those in force', () =>
+  withDirectory((directory) => {
+    writeInPlace(directory, generation(1));
+    const { files } = observe(directory, { watch: false });
+    let recovered = 0;
+    files.on('recovered', () => {
+      recovered++;
+    });
+    for (let round = 1; round <= 2; round++) {
+      writeInPlace(directory, { cert: '' });
+      assert.is(files.reload(), 'failed');
+      writeInPlace(directory, generation(1));
+      assert.is(files.reload(), 'unchanged');
+      assert.is(files.reload(), 'unchanged');
+      assert.is(recovered, round);
+    }
+    files.close();
+  }));
+
+test('keeps a certificate that is good instead of one that has expired or is not valid yet', () =>
+  withDirectory((directory) => {
+    const authority = createAuthority({ commonName: 'Dated CA' });
+    const issue = (notBefore: string, notAfter: string) =>
+      authority.issue({
+        ...{ commonName: 'dated', kind: 'server', hosts: ['localhost'] },
+        ...{ notBefore: new Date(notBefore), notAfter: new Date(notAfter) },
+      });
+    const [good, expired, early] = [
+      issue('2020-01-01', '2035-01-01'),
+      issue('2020-01-01', '2021-01-01'),
+      issue('2034-01-01', '2035-01-01'),
+    ];
+    const write = ({ cert, key }: { cert: string; key: string }): void =>
+      writeInPlace(directory, { ca: authority.cert, cert, key });
+    write(good);
+    const { files, failed } = observe(directory, { watch: false });
+    for (const [worse, code] of [
+      [expired, 'certificate-expired'],
+      [early, 'certificate-not-yet-valid'],
+    ] as const) {
+      write(worse);
+      assert.is(files.reload(), 'failed');
+      assert.equal([failed.at(-1)?.code, failed.at(-1)?.option], [code, 'cert']);
+      assert.match(failed.at(-1)!.message, /^cert: .*cert: the certificate .*, and the one before is still good$/);
+    }
+    // Where there is nothing better, it is taken: a service that is out already cannot be made worse.
+    write(expired);
+    const { files: started } = observe(directory, { watch: false });
+    write(early);
+    assert.is(started.reload(), 'reloaded');
+    files.close();
+    started.close();
+  }));
+
+test('keeps the lists of every CA that had one, unless the CAs change too', () =>
+  withDirectory((directory) => {
+    const [one, other] = [createAuthority({ commonName: 'One CA' }), createAuthority({ commonName: 'Other CA' })];
+    const { cert, key } = one.issue({ commonName: 'server', kind: 'server', hosts: ['localhost'] });
+    const list = (of: typeof one): string => of.revocationList({ revoked: [] }).pem;
+    const path = join(directory, 'lists');
+    writeInPlace(directory, { ca: one.cert + other.cert, cert, key });
+    writeFileSync(path, list(one) + list(other));
+    const { files, failed } = observe(directory, { crl: path, watch: false });
+    writeFileSync(path, list(one) + list(one));
+    assert.is(files.reload(), 'failed');
+    assert.match(failed[0]!.message, /lists: there is no list of CN=Other CA any more/);
+    writeInPlace(directory, { ca: one.cert });
+    assert.is(files.reload(), 'reloaded');
+    files.close();
+  }));
+
 test('takes relative paths from the directory of the start', () =>
   withDirectory(async (directory) => {
     writeInPlace(directory, generation(1));
@@ -702,7 +773,7 @@ test('takes relative paths from the directory of the start', () =>
     process.chdir('/');
     try {
       replace(directory, generation(2));
-      assert.is(files.reload(), true, failed[0]?.message);
+      assert.is(files.reload(), 'reloaded', failed[0]?.message);
     } finally {
       process.chdir(before);
     }

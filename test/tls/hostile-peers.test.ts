@@ -147,7 +147,7 @@ for (const [what, serverName] of Object.entries({
     await withListener({}, async (running) => {
       const socket = nodeClient(running.port, { servername: serverName });
       const seen = await Promise.race([running.peers.next(), running.refusals.next()]);
-      if ('peer' in seen) assert.ok([undefined, '__proto__'].includes(seen.peer.tls.serverName), serverName);
+      if ('peer' in seen) assert.ok([undefined, '__proto__'].includes(seen.peer!.tls.serverName), serverName);
       socket.destroy();
       await assertAlive(running);
     });
