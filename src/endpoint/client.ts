@@ -67,7 +67,10 @@ export interface ConnectOptions extends Partial<CredentialInput>, ConnectionOpti
   origin?: string;
   /** More header fields of the request. Those of the handshake itself cannot be set. */
   headers?: HeaderInput;
-  /** The name to ask for and to find in the server's certificate. Default: the host of the URL. */
+  /**
+   * The name of the host that is meant, where the URL has another, such as an address: it is asked for in the TLS
+   * handshake, looked for in the server's certificate, and sent as `Host`. Default: the host of the URL.
+   */
   servername?: string;
   /** Ends the attempt; `connect` then rejects with its reason. */
   signal?: AbortSignal;
@@ -122,7 +125,14 @@ export async function connect(url: string | URL, options: ConnectOptions): Promi
   refuseUnknown(options, connectOptionNames, 'connect()');
   const connectionOptions = resolveConnectionOptions(options);
   const { protocols, origin, headers } = options;
-  const request = createRequest({ url, protocols, origin, headers, deflate: connectionOptions.deflate?.policies });
+  const { servername } = options;
+  if (servername !== undefined && (typeof servername !== 'string' || canonicalHost(servername) === undefined)) {
+    throw new UsageError('servername-malformed', 'servername must be a host name or an IP address', {
+      option: 'servername',
+    });
+  }
+  const deflate = connectionOptions.deflate?.policies;
+  const request = createRequest({ url, host: servername, protocols, origin, headers, deflate });
   const credentials = credentialsOf(options);
   const authorize = authorizeFrom(options.authorize);
   const resumes = strictBoolean('sessionResumption', options.sessionResumption);
@@ -130,13 +140,6 @@ export async function connect(url: string | URL, options: ConnectOptions): Promi
   const timeout = wholeNumber('handshakeTimeout', options.handshakeTimeout, defaultHandshakeTimeout);
   const { hostname, port } = new URL(url);
   const host = canonicalHost(hostname)?.host ?? hostname;
-  const { servername } = options;
-  if (servername !== undefined && (typeof servername !== 'string' || canonicalHost(servername) === undefined)) {
-    throw new UsageError('servername-malformed', 'servername must be a host name or an IP address', {
-      option: 'servername',
-    });
-  }
-
   if (options.signal !== undefined && typeof options.signal?.addEventListener !== 'function') {
     throw new UsageError('option-not-a-signal', 'signal must be an AbortSignal', { option: 'signal' });
   }

@@ -15,6 +15,8 @@ import { checkProtocols } from './subprotocol.js';
 export interface RequestOptions {
   /** `wss:` only, without user information and fragment (RFC 6455 §3). */
   readonly url: string | URL;
+  /** The host name or address for `Host`, with the port of the URL. Default: that of the URL. */
+  readonly host?: string | undefined;
   /** The subprotocols to offer, in order of preference. Default: none. */
   readonly protocols?: readonly string[] | undefined;
   /** Default: no `Origin`. */
@@ -58,8 +60,11 @@ const reserved: ReadonlySet<string> = new Set([
 export function createRequest(options: RequestOptions): SentRequest {
   const { protocols = [], origin, deflate = [], key = createKey() } = options;
   const url = parseUrl(options.url);
-  const host = parseAuthority(url.host, 443);
-  if (host === undefined) throw urlError(`${shown(url.host)} is no host name or IP address`);
+  // Deliberately: RFC 6455 §4.1 sends the host of the URL; who names another one means that (a server compares it with
+  // the name of the TLS handshake).
+  const named = options.host === undefined ? url.host : withPort(options.host, url.port);
+  const host = parseAuthority(named, 443);
+  if (host === undefined) throw urlError(`${shown(named)} is no host name or IP address`);
   checkProtocols(protocols);
   if (origin !== undefined && (typeof origin !== 'string' || origin === '' || !isFieldValue(origin))) {
     throw new UsageError('origin-malformed', 'origin must be an origin such as https://app.example', {
@@ -82,6 +87,11 @@ export function createRequest(options: RequestOptions): SentRequest {
   return { bytes, key, protocols: [...protocols], deflate: deflate.map((policy) => ({ ...policy })) };
 }
 
+function withPort(host: string, port: string): string {
+  const written = host.includes(':') && !host.startsWith('[') ? `[${host}]` : host;
+  return port === '' ? written : `${written}:${port}`;
+}
+
 function urlError(text: string): UsageError {
   return new UsageError('url-malformed', `${text} (RFC 6455 §3)`, { option: 'url' });
 }
@@ -99,6 +109,8 @@ function parseUrl(input: string | URL): URL {
   }
   // RFC 6455 §10.6: TLS MUST be supported and SHOULD be used; here there is nothing else.
   if (url.protocol !== 'wss:') {
+    // `localhost:8443` is a URL, of the scheme `localhost`.
+    if (!text.includes('://')) throw urlError(`${shown(text)} has no scheme: write wss://${escapeText(text)}`);
     throw urlError(`the scheme of ${shown(text)} is ${url.protocol.slice(0, -1)}, only wss can be had over mutual TLS`);
   }
   // RFC 6455 §3: fragment identifiers MUST NOT be used. `hash` does not show an empty one.

@@ -219,6 +219,20 @@ test('refuses who asks for no name, unless there is a host for that, and never l
   });
 });
 
+test('lets a client name a host beside the address of the URL: asked for, looked for, and sent as Host', async () => {
+  const { a } = world();
+  await withHosts({}, async ({ port, server }) => {
+    const accepted = once(server, 'connection');
+    const near = await connect(`wss://127.0.0.1:${port}/`, { ...as(a), servername: 'A.example.' });
+    const [, request] = await accepted;
+    assert.equal([request.serverName, request.host], ['a.example', `a.example:${port}`]);
+    assert.is(near.peer.subjectCommonName, 'a.example');
+    near.terminate();
+    const error = await refusal(connect(`wss://127.0.0.1:${port}/`, { ...as(a), servername: 'c.example' }));
+    assert.is(error.code, 'server-name-unknown');
+  });
+});
+
 test('tells both ends that a host is not served', async () => {
   await withHosts({}, async ({ to, refused }) => {
     const error = await refusal(to('c.example', as(world().a)));
