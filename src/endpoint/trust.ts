@@ -11,11 +11,13 @@ import {
 } from '../tls/index.js';
 import { refuseUnknown } from './options.js';
 
-/** The credentials of one host: as text, or `credentials`. */
-export interface HostOptions extends Partial<Omit<CredentialInput, 'minVersion'>> {
-  /** Credentials in files, instead of `ca`, `cert` and `key`. */
-  credentials?: CredentialFiles;
-}
+/** What says whom to trust and what to show: text, or files. The compiler holds callers to one of the two. */
+type GivenCredentials =
+  | (Required<Pick<CredentialInput, 'ca' | 'cert' | 'key'>> & { credentials?: undefined })
+  | { credentials: CredentialFiles; ca?: undefined; cert?: undefined; key?: undefined };
+
+/** The credentials of one host. */
+export type HostOptions = GivenCredentials & Partial<Omit<CredentialInput, 'minVersion'>>;
 
 export interface TrustOptions extends Partial<CredentialInput> {
   /** Credentials in files that are watched (`watchCredentials`), instead of `ca`, `cert` and `key`. */
