@@ -6,6 +6,7 @@ import { createRequest } from '../handshake/index.js';
 import { connect, HandshakeError } from '../index.js';
 import { canonicalHost } from '../text.js';
 import {
+  doctorCommand,
   examineFiles,
   examineServer,
   type FilesVerdict,
@@ -44,7 +45,7 @@ export const doctor: Command = {
 those of the end that the certificate says it is for. With a URL it looks at the
 files as those of a client, and at the server: nothing but a TLS handshake is
 sent to it before it is verified. A certificate is about to expire when less
-than 30 days, or less than a third of its life, are left.
+than 30 days, and less than a third of its life, are left.
 Exit codes: 0 all is well (warnings do not count without --strict); 1 the server
 or the network is at fault; 2 the files are, or the usage.`,
   run,
@@ -64,6 +65,7 @@ async function run(settings: Settings, url: string = ''): Promise<ExitCode> {
     role: isLive ? 'client' : undefined,
     hosts: isLive ? [] : (settings.host ?? []),
     isOneAuthority: !isLive,
+    again: againFor(url, settings),
   });
   const findings = [...verdict.findings];
   if (isLive) findings.push(...(await examineLive(url, settings, verdict)));
@@ -75,6 +77,12 @@ async function run(settings: Settings, url: string = ''): Promise<ExitCode> {
       doctorPage(report, paintFor(stdout, process.env), Math.max(40, Math.min(stdout.columns || columns, columns))),
     );
   return exitCodeOf(report);
+}
+
+/** Returns what returns the command of this run, but for some flags. */
+function againFor(url: string, settings: Settings): ServerToExamine['again'] {
+  const { config: _, ...flags } = settings;
+  return (changes) => doctorCommand(url, { ...flags, ...changes });
 }
 
 /** A file that cannot be read is a finding like others: the rest is looked at all the same. */
@@ -122,12 +130,12 @@ export async function examineLive(url: string, settings: Settings, files: FilesV
       : undefined;
   const plain = `GET ${pathname}${search} HTTP/1.1\r\nHost: ${authority}\r\nConnection: close\r\n\r\n`;
   const server: ServerToExamine = {
-    url,
     host,
     port: port === '' ? 443 : Number(port),
     name,
     serverName: canonicalHost(name)?.kind === 'name' ? canonicalHost(name)!.host : '',
     anchors,
+    ca: settings.ca,
     revocation: files.revocation,
     own: files.chain,
     isImpostor: files.findings.some(({ id, subject }) => id === 'ca-same-name' && subject === 'cert'),
@@ -140,6 +148,7 @@ export async function examineLive(url: string, settings: Settings, files: FilesV
       ...(credentials.passphrase !== undefined && { passphrase: credentials.passphrase }),
     },
     open: credentials && (() => open(url, settings, credentials, timeout)),
+    again: againFor(url, settings),
     plainCommand: `curl -i ${curlFlags(settings)}${shellWord(url.replace(/^wss:/i, 'https:'))}`,
   };
   return examineServer(server);

@@ -6,6 +6,7 @@ import type { Duplex } from 'node:stream';
 import type { TlsOptions } from 'node:tls';
 import * as assert from 'uvu/assert';
 import { examineLive } from '../../src/cli/doctor.js';
+import { rulesFrom } from '../../src/index.js';
 import { examineFiles, type Finding } from '../../src/tls/doctor/index.js';
 import { rawServer, serverCredentials, startServer, switching } from '../support/ends.js';
 import { type ClientName, type IssuedCertificate, kit } from '../support/kit.js';
@@ -99,10 +100,14 @@ const live = suite('mtls-ws doctor: the opening handshake');
 
 live('finds nothing wrong with a server of ours', async () => {
   const { server, url } = await startServer();
+  const refused: string[] = [];
+  server.on('refused', ({ error }) => refused.push(error.code));
   try {
     const found = await findingsAt(url);
     assert.equal(troubles(found), []);
     assert.match(one(found, 'websocket-ok'), /opens the WebSocket/);
+    // What it leaves in the log of the server, as its page says.
+    assert.equal(refused, ['certificate-missing', 'certificate-missing']);
   } finally {
     await server.close({ deadline: 0 });
   }
@@ -158,7 +163,8 @@ live('says what each HTTP status means', async () => {
     ['400 Bad Request', 'no', 'http-status'],
     ['401 Unauthorized', '', 'access-denied'],
     ['403 Forbidden', '', 'access-denied'],
-    ['403 Forbidden', 'certificate-expired', 'our-certificate-refused'],
+    ['403 Forbidden', 'the certificate is not allowed here', 'access-denied'],
+    ['495 SSL Certificate Error', '', 'our-certificate-refused'],
     ['404 Not Found', '', 'path-not-found'],
     ['421 Misdirected Request', '', 'host-misdirected'],
     ['426 Upgrade Required', '', 'upgrade-refused'],
@@ -176,6 +182,57 @@ live('says what each HTTP status means', async () => {
       assert.match(one(found, id), new RegExp(status.slice(0, 3)));
     });
   }
+});
+
+live('tells a client that a rule keeps out which names of its certificate could be allowed', async () => {
+  const { server, url } = await startServer({ authorize: rulesFrom(['dns:zzz.example']) });
+  try {
+    const of = async (client: ClientName) => {
+      const found = await findingsAt(url, { client });
+      assert.equal(
+        found.filter(({ severity }) => severity === 'error').map(({ id }) => id),
+        ['access-denied'],
+      );
+      return one(found, 'access-denied');
+    };
+    assert.match(await of('throughIntermediate'), /allow the fingerprint of our certificate, which has no names; $/);
+    assert.match(
+      await of('good'),
+      /does not let its owner in \(HTTP status 403\).*ask the operator to allow one of: URI:spiffe:\/\/test\.example\/device\/7; $/,
+    );
+  } finally {
+    await server.close({ deadline: 0 });
+  }
+});
+
+live('gives the reason of a server that says why it refuses our certificate', async () => {
+  const { server, url } = await startServer({ explainRefusals: true });
+  try {
+    const text = one(await findingsAt(url, { client: 'otherCa' }), 'our-certificate-refused');
+    assert.match(text, /says why \(HTTP status 403, certificate-untrusted\): no chain leads .*; check that the issuer/);
+  } finally {
+    await server.close({ deadline: 0 });
+  }
+  const field = (code: string) => `HTTP/1.1 403 X\r\nMtls-Ws-Refused: ${code}\r\nContent-Length: 0\r\n\r\n`;
+  for (const code of ['access-denied', 'hello']) {
+    await withHttps({ answer: field(code) }, async (url) => {
+      assert.equal(troubles(await findingsAt(url)), ['error server access-denied']);
+    });
+  }
+});
+
+live('says which CA a server names that refuses a certificate of it', async () => {
+  const answer = 'HTTP/1.1 400 Bad Request\r\nContent-Length: 21\r\n\r\nSSL certificate error';
+  await withHttps({ answer }, async (url) => {
+    const text = one(await findingsAt(url, { client: 'throughIntermediate' }), 'our-certificate-refused');
+    assert.match(text, /the server names the CA CN=Test CA, and ours leads to it\. Either/);
+  });
+});
+
+live('says that the URL should have the name that the server goes by', async () => {
+  await withHttps({ answer: 'HTTP/1.1 421 X\r\nContent-Length: 0\r\n\r\n' }, async (url) => {
+    assert.match(one(await findingsAt(url), 'host-misdirected'), /give the name in the URL itself/);
+  });
 });
 
 live('says where a redirect points, and that it is not followed', async () => {
@@ -316,12 +373,31 @@ page('exits with 0 and says so when all is well', async () => {
   assert.match(stdout.toString(), /^CA {2}.*ca\.pem\n {2}✓ CN=Test CA\n/);
 });
 
+page('does not say that all is well where little was looked at', async () => {
+  const { cert } = clientFiles('good');
+  const { code, stdout } = await run(['doctor', '--cert', cert]);
+  assert.is(code, 0);
+  assert.match(stdout.toString(), / {2}· the chain was not checked: give --ca/);
+  assert.match(stdout.toString(), /\nnothing is wrong with what was looked at\n$/);
+});
+
+page('repeats all flags in a command that runs it again', async () => {
+  const { key, cert, ca } = clientFiles('good');
+  const args = ['--ca', ca, '--cert', key, '--key', cert, '--host', 'a.example', '--host', 'b.example', '--strict'];
+  const { stdout } = await run(['doctor', ...args, '--json']);
+  const { findings } = JSON.parse(stdout.toString());
+  const { fix } = findings.find(({ id }: Finding) => id === 'key-instead-of-certificate');
+  const words = fix.split(' ').slice(2).sort();
+  const expected = ['--ca', ca, '--cert', cert, '--key', key, ...args.slice(6), '--json'].sort();
+  assert.equal(words, expected);
+});
+
 page('exits with 2 when files are at fault, and names cause and command', async () => {
   const files = { ...clientFiles('good'), key: clientFiles('expired').key };
   const { code, stdout } = await run(['doctor', ...flagsOf(files)]);
   assert.is(code, 2);
   assert.match(stdout.toString(), / {2}✗ it is not the key of the certificate CN=device-7\n {6}why {2}one of the two/);
-  assert.match(stdout.toString(), / {6}try {2}openssl x509 /);
+  assert.match(stdout.toString(), / {6}try {2}(?:mtls-ws|node .*main\.js) pki show \*\.pem /);
   assert.match(stdout.toString(), /\n1 error: the files are at fault\n$/);
 });
 
@@ -405,7 +481,8 @@ page('prints findings as JSON', async () => {
     assert.equal([report.url, report.files, report.strict, report.exitCode], [url, { ...files }, false, 1]);
     const refused = report.findings.find(({ id }: Finding) => id === 'our-certificate-refused');
     assert.equal(Object.keys(refused), ['id', 'severity', 'subject', 'text', 'cause', 'fix']);
-    assert.is(refused.fix, 'mtls-ws pki issue new-client --kind client --ca ca.pem --ca-key ca.key');
+    const issue = 'mtls-ws pki issue new-client --kind client --ca CA-OF-THE-SERVER.pem --ca-key CA-OF-THE-SERVER.key';
+    assert.ok(refused.fix.startsWith(issue), refused.fix);
   } finally {
     await server.close({ deadline: 0 });
   }

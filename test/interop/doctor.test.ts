@@ -3,7 +3,7 @@
  * understands in which forms OpenSSL refuses.
  */
 import { execFileSync, spawn } from 'node:child_process';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as assert from 'uvu/assert';
 import type { Finding } from '../../src/tls/doctor/index.js';
@@ -37,7 +37,7 @@ const mending = interopSuite('the commands of the doctor mend');
 
 /** A file of another form, the command that makes it where Node cannot, and where the mended one is. */
 const forms: Readonly<Record<string, { content: () => string | Uint8Array; mended: string }>> = {
-  'der.crt': { content: () => kit().servers.good.der, mended: 'der.pem' },
+  'der.crt': { content: () => kit().servers.good.der, mended: 'der.from-der.pem' },
   'bom.pem': { content: () => `\ufeff${kit().servers.good.cert}`, mended: 'bom.utf8.pem' },
   'wide.pem': {
     content: () => Buffer.from(`\ufeff${kit().servers.good.cert}`, 'utf16le'),
@@ -73,8 +73,8 @@ mending('a key in DER, a locked key and one that others can read', ['openssl'], 
   };
   const withKey = (key: string, ...more: string[]) => findings([...flags.slice(0, 4), '--key', key, ...more]);
   execFileSync('sh', ['-c', await fixOf('der.key')], { cwd: directory });
-  execFileSync('sh', ['-c', await fixOf('der.pem')], { cwd: directory });
-  assert.equal(await withKey('der.pem'), await withKey('server.key'));
+  assert.is(statSync(join(directory, 'der.from-der.key')).mode & 0o077, 0);
+  assert.equal(await withKey('der.from-der.key'), await withKey('server.key'));
   write('passphrase', 'open sesame\n');
   assert.is((await withKey('locked.key')).code, 2);
   assert.is((await withKey('locked.key', '--passphrase-file', 'passphrase')).code, 0);
@@ -99,7 +99,7 @@ mending('a certificate in PKCS#12', ['openssl'], async () => {
   const [wrong] = found.filter(({ severity }) => severity === 'error');
   assert.is(wrong!.id, 'file-binary');
   execFileSync('sh', ['-c', `${wrong!.fix!} -passin pass:`], { cwd: directory, stdio: 'pipe' });
-  assert.is((await findings(['--cert', 'all.pem', '--key', 'all.pem'])).code, 0);
+  assert.is((await findings(['--cert', 'all.from-p12.pem', '--key', 'all.from-p12.pem'])).code, 0);
 });
 
 mending('a signing request', ['openssl'], async () => {
@@ -123,8 +123,17 @@ mending('a signing request', ['openssl'], async () => {
   const [wrong] = found.filter(({ severity }) => severity === 'error');
   assert.is(wrong!.id, 'request-instead-of-certificate');
   execFileSync('sh', ['-c', wrong!.fix!], { cwd: directory, stdio: 'pipe' });
-  assert.ok(existsSync(join(directory, 'new.csr.pem')));
-  const after = await findings(['--ca', 'ca.pem', '--cert', 'new.csr.pem', '--key', 'new.key', '--host', 'localhost']);
+  assert.ok(existsSync(join(directory, 'new.csr.signed.pem')));
+  const after = await findings([
+    '--ca',
+    'ca.pem',
+    '--cert',
+    'new.csr.signed.pem',
+    '--key',
+    'new.key',
+    '--host',
+    'localhost',
+  ]);
   assert.equal(
     after.found.filter(({ severity }) => severity === 'error'),
     [],

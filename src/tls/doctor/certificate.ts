@@ -56,7 +56,7 @@ const hourInMs = 60 * minuteInMs;
 const dayInMs = 24 * hourInMs;
 const yearInMs = 365.25 * dayInMs;
 
-/** A certificate with less than this left is about to expire, or with less than a third of its whole life. */
+/** A certificate is about to expire when less than this, and less than a third of its whole life, is left. */
 export const expiryThresholdDays = 30;
 
 /** A beginning that is this far ahead, at most, is rather a matter of clocks than of intention. */

@@ -4,15 +4,15 @@
  */
 import { type Examined, isAuthority, judgeDates, judgeStrength, leafOf, nameOf } from './certificate.js';
 import { type Finding, finding, hasError, type Severity, type Subject } from './finding.js';
-import { shellWord } from './remedies.js';
+import { beside, shellWord } from './remedies.js';
 
 export interface ChainContext {
   readonly subject: Subject;
-  /** What holds the chain, for a command: the path of a file; `undefined` for what a server sends. */
+  /** What holds the chain, for a command: the path of a file; `undefined` when its form is wrong. */
   readonly path?: string | undefined;
   /** How bad it is when the chain leads to none of the CAs. Default `error`. */
   readonly severity?: Severity;
-  /** The command that issues the leaf anew. */
+  /** The command that issues the leaf anew, from a CA that is trusted. */
   readonly reissue: string;
 }
 
@@ -44,6 +44,14 @@ function isSame(a: Examined, b: Examined): boolean {
 
 function isSelfIssued(certificate: Examined): boolean {
   return hasNameOfIssuer(certificate, certificate);
+}
+
+/**
+ * Whether what issues a certificate anew is the first of these CAs, which is the one that `pki issue` takes from their
+ * file: it issued the certificate, or nobody but itself did.
+ */
+export function isIssuedByFirst(certificate: Examined, [first]: readonly Examined[]): boolean {
+  return first !== undefined && (isSelfIssued(certificate) || hasNameOfIssuer(first, certificate));
 }
 
 /** @param presented leaf first; at least one */
@@ -103,6 +111,11 @@ export function judgeChain(
   return { findings, proven: isSame(top, anchor) ? path : [...path, anchor] };
 }
 
+/** Returns the command that puts an intermediate behind a certificate. @param what tells the file that it makes */
+export function joinCommand(path: string, what: string, leaf: string = path): string {
+  return `cat ${shellWord(leaf)} INTERMEDIATE.pem > ${beside(path, `.${what}.pem`)}`;
+}
+
 function causeOfUntrusted(subject: Subject): string {
   return subject === 'server'
     ? '--ca names another CA than the one that issued the certificate of the server: get the CA of the server from its operator, or issue the certificate anew'
@@ -110,18 +123,14 @@ function causeOfUntrusted(subject: Subject): string {
 }
 
 function incomplete(top: Examined, hasIntermediates: boolean, trusted: string, context: ChainContext): Finding {
-  const { subject, severity = 'error', path, reissue } = context;
+  const { subject, severity = 'error', path } = context;
   const issuer = top.fields.issuer.text;
   const who = hasIntermediates ? `${nameOf(top)}, the last certificate of the chain,` : leafOf(subject);
   const text = `${who} was issued by ${issuer}, which is neither presented with it nor trusted; trusted: ${trusted}`;
   const whose = subject === 'server' ? 'the server has to send it behind its own' : 'it goes behind the certificate';
   const cause = `either ${issuer} is an intermediate of a trusted CA: then ${whose}; or it is another CA: then --ca is not the one for it`;
-  const fix = path === undefined ? undefined : `cat ${shellWord(path)} intermediate.pem > chain.pem`;
-  return finding('chain-incomplete', subject, text, {
-    severity,
-    cause,
-    fix: fix ?? (subject === 'server' ? undefined : reissue),
-  });
+  const fix = path === undefined ? undefined : joinCommand(path, 'with-intermediate');
+  return finding('chain-incomplete', subject, text, { severity, cause, fix });
 }
 
 /** What is in the wrong place, or need not be there. */

@@ -4,7 +4,6 @@
  */
 import { isUtf8 } from 'node:buffer';
 import { createPrivateKey } from 'node:crypto';
-import { escapeText } from '../../text.js';
 import {
   PemFault,
   type PemFaultCode,
@@ -15,7 +14,7 @@ import {
   writePem,
 } from '../pem.js';
 import { type Finding, type FindingId, finding, type Subject } from './finding.js';
-import { beside, shellWord } from './remedies.js';
+import { type Again, beside, shellWord } from './remedies.js';
 
 /** What a file was given as. */
 export type FileSubject = Exclude<Subject, 'server'>;
@@ -30,8 +29,20 @@ export interface GivenFile {
   readonly isOpenToOthers?: boolean;
 }
 
+/** The other files, and how the doctor is run again: some files are given in the place of another. */
+export interface FormContext {
+  readonly cert?: GivenFile | undefined;
+  readonly key?: GivenFile | undefined;
+  readonly crl?: readonly GivenFile[] | undefined;
+  readonly again: Again;
+}
+
 /** Returns the text of a file that holds PEM in some form, and what is wrong with the form. */
-export function readForm(file: GivenFile, subject: FileSubject): { pem: string | undefined; findings: Finding[] } {
+export function readForm(
+  file: GivenFile,
+  subject: FileSubject,
+  context: FormContext,
+): { pem: string | undefined; findings: Finding[] } {
   const { content, path } = file;
   if (!Buffer.isBuffer(content)) {
     const text = `it cannot be read: ${content.unreadable}`;
@@ -45,8 +56,13 @@ export function readForm(file: GivenFile, subject: FileSubject): { pem: string |
     return { pem: content.toString('utf8'), findings: [] };
   } catch (error) {
     if (!(error instanceof PemFault)) throw error;
-    const { id, cause, fix } = remedies[error.code](shellWord(path), path, subject, content);
-    const found = finding(id, subject, escapeText(error.message), { cause, fix });
+    const {
+      id,
+      text = error.message,
+      cause,
+      fix,
+    } = remedies[error.code](shellWord(path), path, subject, content, context);
+    const found = finding(id, subject, text, { cause, fix });
     return { pem: mended(content, error.code, subject), findings: [found] };
   }
 }
@@ -60,23 +76,37 @@ function readBlocks(content: string | Uint8Array, subject: FileSubject): void {
 
 interface Remedy {
   readonly id: FindingId;
+  /** Default: the words of the fault, which hold no text of the file. */
+  readonly text?: string;
   readonly cause?: string;
   readonly fix?: string;
 }
 
-type Remedies = Record<PemFaultCode, (word: string, path: string, subject: FileSubject, content: Buffer) => Remedy>;
+type Remedies = Record<
+  PemFaultCode,
+  (word: string, path: string, subject: FileSubject, content: Buffer, context: FormContext) => Remedy
+>;
 
 const copyAgain = 'it was cut when it was copied or pasted; copy it again, whole';
 
+/** Before a command that writes an unlocked key. */
+const privately = 'umask 077;';
+
 const remedies: Remedies = {
   empty: () => ({ id: 'file-empty', cause: 'what wrote it failed, or has not written it yet' }),
-  binary: (word, path, subject, content) => ({
-    id: 'file-binary',
-    cause: isPkcs12(content) ? 'it is PKCS#12 (a .p12 or .pfx file)' : 'it is DER',
-    fix: isPkcs12(content)
-      ? `openssl pkcs12 -in ${word} -nodes -out ${beside(path, '.pem')}`
-      : `openssl ${subject === 'key' ? 'pkey' : 'x509'} -inform der -in ${word} -out ${beside(path, '.pem')}`,
-  }),
+  binary: (word, path, subject, content) => {
+    const named = { id: 'file-binary', text: 'it is binary, not PEM text' } as const;
+    if (isPkcs12(content)) {
+      const fix = `${privately} openssl pkcs12 -in ${word} -nodes -out ${beside(path, '.from-p12.pem')}`;
+      return { ...named, cause: 'it is PKCS#12 (a .p12 or .pfx file)', fix };
+    }
+    const convert = `-inform der -in ${word} -out`;
+    const fix =
+      subject === 'key'
+        ? `${privately} openssl pkey ${convert} ${beside(path, '.from-der.key')}`
+        : `openssl x509 ${convert} ${beside(path, '.from-der.pem')}`;
+    return { ...named, cause: 'it is DER', fix };
+  },
   'not-utf8': (word, path) => ({
     id: 'file-not-utf8',
     cause: 'it was probably written by PowerShell or an editor of Windows, as UTF-16',
@@ -87,11 +117,15 @@ const remedies: Remedies = {
     cause: 'an editor of Windows saved it',
     fix: `tail -c +4 ${word} > ${beside(path, '.utf8.pem')}`,
   }),
-  path: (_word, _path, subject, content) => ({
-    id: 'file-is-a-path',
-    cause: 'the file holds the name of another one',
-    fix: `mtls-ws doctor --${subject} ${shellWord(content.toString('utf8').trim())}`,
-  }),
+  path: (_word, path, subject, content, { crl = [], again }) => {
+    const named = content.toString('utf8').trim();
+    const files = crl.map((one) => (one.path === path ? named : one.path));
+    return {
+      id: 'file-is-a-path',
+      cause: 'the file holds the name of another one',
+      fix: again({ [subject]: subject === 'crl' ? files : named }),
+    };
+  },
   'escaped-newlines': (word, path) => ({
     id: 'file-escaped-newlines',
     cause: 'it comes out of JSON or of an environment variable',
@@ -103,21 +137,29 @@ const remedies: Remedies = {
   'label-mismatch': () => ({ id: 'file-damaged', cause: 'parts of two files were joined' }),
   'malformed-base64': () => ({ id: 'file-damaged', cause: copyAgain }),
   'empty-block': () => ({ id: 'file-damaged', cause: copyAgain }),
-  'key-instead-of-certificate': (_word, path) => ({
+  'key-instead-of-certificate': (_word, path, subject, _content, { key, again }) => ({
     id: 'key-instead-of-certificate',
     cause: 'certificate and key were mistaken for each other',
-    fix: `mtls-ws doctor --key ${shellWord(path)}`,
+    fix: again(
+      subject !== 'cert'
+        ? { [subject]: 'CA.pem' }
+        : holds(key, 'CERTIFICATE')
+          ? { cert: key!.path, key: path }
+          : { cert: 'CERT.pem', key: key?.path ?? path },
+    ),
   }),
   'request-instead-of-certificate': (word, path) => ({
     id: 'request-instead-of-certificate',
     cause: 'a CA has to sign it first, and gives the certificate',
-    fix: `openssl x509 -req -in ${word} -CA ca.pem -CAkey ca.key -copy_extensions copy -out ${beside(path, '.pem')}`,
+    fix: `openssl x509 -req -in ${word} -CA ca.pem -CAkey ca.key -days 365 -copy_extensions copy -out ${beside(path, '.signed.pem')}`,
   }),
   'no-certificate': (word) => ({ id: 'certificate-missing', fix: `grep BEGIN ${word}` }),
-  'certificate-instead-of-key': (_word, path) => ({
+  'certificate-instead-of-key': (_word, path, _subject, _content, { cert, again }) => ({
     id: 'certificate-instead-of-key',
     cause: 'certificate and key were mistaken for each other',
-    fix: `mtls-ws doctor --cert ${shellWord(path)}`,
+    fix: again(
+      holds(cert, 'PRIVATE KEY') ? { cert: path, key: cert!.path } : { cert: cert?.path ?? path, key: 'KEY.pem' },
+    ),
   }),
   'certificate-instead-of-crl': () => ({
     id: 'certificate-instead-of-crl',
@@ -128,7 +170,7 @@ const remedies: Remedies = {
   'several-keys': (word) => ({ id: 'several-keys', cause: 'files were joined', fix: `grep -n BEGIN ${word}` }),
   'encrypted-key': (word, path) => ({
     id: 'key-locked',
-    fix: `openssl pkey -in ${word} -out ${beside(path, '.open.key')}`,
+    fix: `${privately} openssl pkey -in ${word} -out ${beside(path, '.open.key')}`,
   }),
   'unsupported-key': (word) => ({
     id: 'key-unsupported',
@@ -136,6 +178,11 @@ const remedies: Remedies = {
     fix: `ssh-keygen -p -m PKCS8 -f ${word}`,
   }),
 };
+
+/** Whether a file has a block of PEM whose label ends so. */
+function holds(file: GivenFile | undefined, label: string): boolean {
+  return Buffer.isBuffer(file?.content) && file.content.includes(`${label}-----`);
+}
 
 /** Whether bytes are one SEQUENCE, as certificates, keys and lists in DER are. */
 export function isDer(content: Buffer): boolean {
@@ -163,6 +210,7 @@ function mended(content: Buffer, code: PemFaultCode, subject: FileSubject): stri
 function formMended(content: Buffer, code: PemFaultCode, subject: FileSubject): string | undefined {
   switch (code) {
     case 'binary':
+      if (isPkcs12(content)) return undefined;
       return subject === 'key' ? keyFromDer(content) : writePem('CERTIFICATE', content);
     case 'byte-order-mark':
       return content.toString('utf8').replace(/^\ufeff/, '');

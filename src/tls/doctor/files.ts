@@ -21,11 +21,11 @@ import {
   type Role,
   roleOf,
 } from './certificate.js';
-import { judgeAuthority, judgeChain } from './chain.js';
-import { type GivenFile, holdsKey, readForm } from './file.js';
+import { isIssuedByFirst, joinCommand, judgeAuthority, judgeChain } from './chain.js';
+import { type FormContext, type GivenFile, holdsKey, readForm } from './file.js';
 import { type Finding, finding, hasError, type Subject } from './finding.js';
 import { examineLists, judgeRevocation } from './lists.js';
-import { type Reissue, reissueFor, shellWord } from './remedies.js';
+import { type Again, beside, doctorCommand, type Reissue, reissueFor, shellWord, unknownCas } from './remedies.js';
 
 export interface FilesToExamine {
   readonly ca?: GivenFile | undefined;
@@ -39,6 +39,8 @@ export interface FilesToExamine {
   readonly hosts?: readonly string[];
   /** Whether `cert` must lead to `ca`. `false` where `ca` is for the certificate of the other end only. */
   readonly isOneAuthority: boolean;
+  /** The command that examines them again. Default: with the changed flags alone. */
+  readonly again?: Again;
 }
 
 export interface FilesVerdict {
@@ -55,34 +57,68 @@ export interface FilesVerdict {
 export async function examineFiles(files: FilesToExamine): Promise<FilesVerdict> {
   const findings: Finding[] = [];
   const add = (more: readonly Finding[]): void => void findings.push(...more);
-  const anchors = files.ca === undefined ? [] : readCertificates(files.ca, 'ca', add);
+  const { cert, crl, again = (changes) => doctorCommand('', changes) } = files;
+  const form: FormContext = { cert, key: files.key, crl, again };
+  const anchors = files.ca === undefined ? [] : readCertificates(files.ca, 'ca', form, add);
   if (files.ca !== undefined) add(judgeAnchors(anchors, files.ca));
   const authorities = anchors.filter(isAuthority);
-  const key = files.key === undefined ? undefined : readKey(files.key, files.passphrase, add);
-  const given = files.cert === undefined ? [] : readCertificates(files.cert, 'cert', add);
-  const chain = leafFirst(given, key, add);
-  const lists = examineLists(files.crl ?? [], authorities, files.ca?.path);
+  const key = files.key === undefined ? undefined : readKey(files.key, files.passphrase, form, add);
+  const given = cert === undefined ? [] : readCertificates(cert, 'cert', form, add);
+  const isPem = !findings.some(({ subject, severity }) => subject === 'cert' && severity === 'error');
+  const chain = leafFirst(given, key, cert, add);
+  const lists = examineLists(authorities, form, files.ca?.path);
   add(lists.findings);
   const verdict = { findings, anchors: authorities, chain, revocation: lists.revocation };
   const [leaf] = chain;
-  if (leaf === undefined) return verdict;
+  const extent = judgeExtent(files, { leaf, authorities, key });
+  if (leaf === undefined) {
+    add(extent);
+    return verdict;
+  }
   const { hosts = [] } = files;
   const demanded = files.role ?? (hosts.length > 0 ? 'server' : undefined);
   const role = demanded ?? roleOf(leaf);
-  const reissue = reissueFor(hosts, files.ca?.path);
+  const replacement = { san: leaf.fields.san, hosts };
+  const ca = files.ca?.path ?? unknownCas.certificate;
+  const reissue = reissueFor({ ...replacement, ca: isIssuedByFirst(leaf, anchors) ? ca : unknownCas.certificate });
   add(judgeLeaf(leaf, 'cert', { role, demanded, hosts, reissue }));
   if (authorities.length > 0) {
     const severity = files.isOneAuthority ? 'error' : 'note';
-    const context = { subject: 'cert', path: files.cert!.path, severity, reissue: reissue(role ?? 'server') } as const;
+    const path = isPem ? cert!.path : undefined;
+    const anew = reissueFor({ ...replacement, ca })(role ?? 'server');
+    const context = { subject: 'cert', path, severity, reissue: anew } as const;
     const { findings: found, proven } = judgeChain(chain, authorities, context);
-    add(found);
+    const isRooted = !findings.some(({ id }) => id === 'ca-not-root');
+    add(found.filter(({ id }) => isRooted || id !== 'chain-ok'));
     if (proven !== undefined && lists.revocation !== undefined) {
       add(judgeRevocation(proven, lists.revocation, 'cert', () => reissue(role ?? 'server')));
     }
   }
   if (key !== undefined) add(judgeKey(key, leaf, anchors, files));
+  add(extent);
   if (!hasError(findings)) add(await judgeInUse(files, role));
   return verdict;
+}
+
+/** What was not looked at, because of what is missing. */
+function judgeExtent(
+  { cert, key: keyFile, isOneAuthority }: FilesToExamine,
+  {
+    leaf,
+    authorities,
+    key,
+  }: { leaf: Examined | undefined; authorities: readonly Examined[]; key: KeyObject | undefined },
+): Finding[] {
+  const notChecked = (subject: Subject, text: string): Finding => finding('not-checked', subject, text);
+  const findings: Finding[] = [];
+  if (!isOneAuthority) return findings;
+  if (leaf !== undefined && authorities.length === 0)
+    findings.push(notChecked('cert', 'the chain was not checked: give --ca, with a CA that can be used'));
+  if (leaf !== undefined && keyFile === undefined)
+    findings.push(notChecked('cert', 'whether the key belongs to it was not checked: give --key'));
+  if (key !== undefined && cert === undefined)
+    findings.push(notChecked('key', 'whether it is the key of a certificate was not checked: give --cert'));
+  return findings;
 }
 
 /**
@@ -149,15 +185,17 @@ export function judgeLeaf(leaf: Examined, subject: 'cert' | 'server', context: L
 
 /** Whoever may be a client as well need not have what a server needs. */
 function asNote(found: Finding): Finding {
-  return found.severity === 'error' ? finding(found.id, found.subject, found.text, { severity: 'note' }) : found;
+  if (found.severity !== 'error') return found;
+  return finding(found.id, found.subject, `if it is for a server: ${found.text}`, { severity: 'note' });
 }
 
 function readCertificates(
   file: GivenFile,
   subject: 'ca' | 'cert',
+  context: FormContext,
   add: (findings: readonly Finding[]) => void,
 ): Examined[] {
-  const { pem, findings } = readForm(file, subject);
+  const { pem, findings } = readForm(file, subject, context);
   add(findings);
   if (pem === undefined) return [];
   const certificates: Examined[] = [];
@@ -180,7 +218,7 @@ function readCertificates(
         'it holds a private key beside the certificate: whoever gets this file may get the CA',
         {
           cause: 'files were joined; the CA is given to every end, its key to none',
-          fix: `openssl x509 -in ${word} -out ca-only.pem`,
+          fix: `openssl x509 -in ${word} -out ${beside(file.path, '.without-key.pem')}`,
         },
       ),
     ]);
@@ -205,7 +243,7 @@ function judgeAnchors(anchors: readonly Examined[], file: GivenFile): Finding[] 
       findings.push(
         finding('ca-not-root', 'ca', text, {
           cause: 'the root was left out',
-          fix: `cat ${shellWord(file.path)} root.pem > ca-with-root.pem`,
+          fix: `cat ${shellWord(file.path)} ROOT.pem > ${beside(file.path, '.with-root.pem')}`,
         }),
       );
     }
@@ -218,10 +256,11 @@ function judgeAnchors(anchors: readonly Examined[], file: GivenFile): Finding[] 
 function readKey(
   file: GivenFile,
   passphrase: string | undefined,
+  context: FormContext,
   add: (findings: readonly Finding[]) => void,
 ): KeyObject | undefined {
   const word = shellWord(file.path);
-  const { pem, findings } = readForm(file, 'key');
+  const { pem, findings } = readForm(file, 'key', context);
   add(findings);
   if (pem === undefined) return undefined;
   if (file.isOpenToOthers === true) {
@@ -231,7 +270,7 @@ function readKey(
   const { encrypted } = readPemPrivateKey(pem, { allowEncrypted: true });
   if (encrypted && passphrase === undefined) {
     const text = 'it is locked by a passphrase, and none was given';
-    add([finding('key-locked', 'key', text, { fix: `mtls-ws doctor --key ${word} --passphrase-file FILE` })]);
+    add([finding('key-locked', 'key', text, { fix: context.again({ key: file.path, 'passphrase-file': 'FILE' }) })]);
     return undefined;
   }
   try {
@@ -257,6 +296,7 @@ function readKey(
 function leafFirst(
   given: readonly Examined[],
   key: KeyObject | undefined,
+  file: GivenFile | undefined,
   add: (findings: readonly Finding[]) => void,
 ): readonly Examined[] {
   const belongs = (one: Examined): boolean => key !== undefined && isKeyOf(key, one);
@@ -268,7 +308,7 @@ function leafFirst(
   add([
     finding('leaf-not-first', 'cert', text, {
       cause: 'files were joined in the wrong order',
-      fix: 'cat leaf.pem intermediate.pem > chain.pem',
+      fix: joinCommand(file!.path, 'in-order', 'LEAF.pem'),
     }),
   ]);
   return [leaf, ...given.filter((one) => one !== leaf)];
@@ -282,7 +322,7 @@ function judgeKey(key: KeyObject, leaf: Examined, anchors: readonly Examined[], 
     owner === undefined
       ? 'one of the two was replaced and the other was not, or they belong to different ends'
       : `it is the key of the CA ${nameOf(owner)}`;
-  const [cert, keyFile] = [shellWord(files.cert!.path), shellWord(files.key!.path)];
-  const fix = `openssl x509 -in ${cert} -noout -pubkey; openssl pkey -in ${keyFile} -pubout`;
+  const unlock = files.passphrase === undefined ? '' : ' --passphrase-file FILE';
+  const fix = `mtls-ws pki show *.pem ${shellWord(files.key!.path)}${unlock}`;
   return [finding('key-mismatch', 'key', text, { cause, fix })];
 }

@@ -4,5 +4,5 @@ export type { GivenFile } from './file.js';
 export { examineFiles, type FilesToExamine, type FilesVerdict } from './files.js';
 export { type Finding, type FindingId, findingSeverities, hasError, type Severity, type Subject } from './finding.js';
 export type { Opening } from './opening.js';
-export { shellWord } from './remedies.js';
+export { doctorCommand, shellWord } from './remedies.js';
 export { examineServer, type ServerToExamine } from './server.js';

@@ -4,9 +4,9 @@ import { CrlFault, parseCrl, type RevocationList, verifyCrl } from '../crl.js';
 import { readPemCrls } from '../pem.js';
 import { Revocation } from '../revocation.js';
 import { duration, type Examined, leafOf, moment } from './certificate.js';
-import { type GivenFile, isDer, readForm } from './file.js';
+import { type FormContext, type GivenFile, isDer, readForm } from './file.js';
 import { type Finding, finding, type Subject } from './finding.js';
-import { beside, type Reissue, shellWord } from './remedies.js';
+import { beside, type Reissue, shellWord, unknownCas } from './remedies.js';
 
 export interface ListsVerdict {
   readonly findings: Finding[];
@@ -16,22 +16,26 @@ export interface ListsVerdict {
 
 /** Examines the files of `--crl`. @param ca the file of the CAs, for commands */
 export function examineLists(
-  files: readonly GivenFile[],
   anchors: readonly Examined[],
-  ca: string = 'ca.pem',
+  context: FormContext,
+  ca: string = unknownCas.list,
 ): ListsVerdict {
+  const { crl: files = [] } = context;
   const findings: Finding[] = [];
   const lists: RevocationList[] = [];
   for (const file of files) {
     // Of several files each is named.
     const what = files.length === 1 ? 'it' : shellWord(file.path);
-    const { ders, findings: form } = readLists(file);
+    const { ders, findings: form } = readLists(file, context);
     findings.push(...form);
     for (const der of ders) {
       const list = parse(der, what, findings);
       if (list === undefined) continue;
       lists.push(list);
-      findings.push(...judgeList(list, anchors, what, renewCommand(file.path, ca)));
+      const issuer = anchors[0] !== undefined && isOfOneOf(list, [anchors[0]]) ? ca : unknownCas.list;
+      const renew = renewCommand(issuer, shellWord(file.path));
+      const replace = renewCommand(issuer, newList(ca, files));
+      findings.push(...judgeList(list, anchors, what, { renew, replace }));
     }
   }
   if (anchors.length > 0 && lists.length > 0 && !lists.some((list) => isOfOneOf(list, anchors))) {
@@ -40,22 +44,29 @@ export function examineLists(
       .map(({ issuer }) => issuer.text)
       .join(' and ');
     const text = `no list is of a CA in --ca, so that every certificate would be refused (given: of ${given})`;
-    findings.push(finding('crl-of-another-ca', 'crl', text, { fix: renewCommand(files[0]!.path, ca) }));
+    findings.push(finding('crl-of-another-ca', 'crl', text, { fix: renewCommand(ca, newList(ca, files)) }));
   }
   const revocation =
     lists.length === 0 ? undefined : new Revocation({ lists, anchors: anchors.map(({ x509 }) => x509) });
   return { findings, revocation };
 }
 
-function renewCommand(path: string, ca: string): string {
-  return `mtls-ws pki revoke --ca ${shellWord(ca)} --ca-key ${beside(ca, '.key')} --crl ${shellWord(path)}`;
+/** @param list the file, as a word of a shell */
+function renewCommand(ca: string, list: string): string {
+  return `mtls-ws pki revoke --ca ${shellWord(ca)} --ca-key ${beside(ca, '.key')} --crl ${list}`;
+}
+
+/** Returns a name for the list of a CA that is none of the given, as a word of a shell: a CA renews no list of another. */
+function newList(ca: string, files: readonly GivenFile[]): string {
+  const name = beside(ca, '.crl');
+  return files.some(({ path }) => shellWord(path) === name) ? beside(ca, '.new.crl') : name;
 }
 
 /** A list may be in DER, as CAs publish it. */
-function readLists(file: GivenFile): { ders: readonly Buffer[]; findings: Finding[] } {
+function readLists(file: GivenFile, context: FormContext): { ders: readonly Buffer[]; findings: Finding[] } {
   const { content } = file;
   if (Buffer.isBuffer(content) && isDer(content)) return { ders: [content], findings: [] };
-  const { pem, findings } = readForm(file, 'crl');
+  const { pem, findings } = readForm(file, 'crl', context);
   return { ders: pem === undefined ? [] : readPemCrls(pem).map(({ der }) => der), findings };
 }
 
@@ -74,14 +85,20 @@ function isOfOneOf({ issuerDer }: RevocationList, anchors: readonly Examined[]):
   return anchors.some(({ fields }) => fields.subjectDer.equals(issuerDer));
 }
 
-function judgeList(list: RevocationList, anchors: readonly Examined[], what: string, renew: string): Finding[] {
+/** What mends a list of the CA, and what makes another. */
+interface ListCommands {
+  readonly renew: string;
+  readonly replace: string;
+}
+
+function judgeList(list: RevocationList, anchors: readonly Examined[], what: string, fix: ListCommands): Finding[] {
   const { issuer, issuerDer, thisUpdate, nextUpdate, revoked } = list;
   const now = Date.now();
   const issuers = anchors.filter(({ fields }) => fields.subjectDer.equals(issuerDer));
   if (issuers.length > 0 && !issuers.some(({ x509 }) => verifyCrl(list, x509))) {
     const text = `${what} bears the name of ${issuer.text}, and not the signature of its key`;
     const cause = 'it is of an earlier CA of that name, or that CA may not sign lists (key usage cRLSign)';
-    return [finding('crl-bad-signature', 'crl', text, { cause, fix: renew })];
+    return [finding('crl-bad-signature', 'crl', text, { cause, fix: fix.replace })];
   }
   if (thisUpdate.getTime() > now) {
     const text = `${what} is not valid before ${moment(thisUpdate)}, in ${duration(thisUpdate.getTime() - now)}`;
@@ -91,7 +108,7 @@ function judgeList(list: RevocationList, anchors: readonly Examined[], what: str
   }
   if (nextUpdate === undefined) {
     const text = `${what} does not say when it expires, and so it counts as expired`;
-    return [finding('crl-expired', 'crl', text, { fix: renew })];
+    return [finding('crl-expired', 'crl', text, { fix: fix.renew })];
   }
   const left = nextUpdate.getTime() - now;
   if (left < 0) {
@@ -99,7 +116,7 @@ function judgeList(list: RevocationList, anchors: readonly Examined[], what: str
     return [
       finding('crl-expired', 'crl', text, {
         cause: 'the CA has not issued another, or it was not fetched',
-        fix: renew,
+        fix: fix.renew,
       }),
     ];
   }

@@ -4,12 +4,13 @@
  */
 import { HandshakeError, PeerIdentityError } from '../../errors.js';
 import { escapeText } from '../../text.js';
-import { alertOf } from '../errors.js';
+import { alertOf, type IdentityCode, identityFaults } from '../errors.js';
 import type { Observation } from '../observation.js';
 import { purposeOids } from '../oids.js';
+import { describeAltNames, noAltNames } from '../san.js';
 import { type Examined, nameOf } from './certificate.js';
 import { type Finding, type FindingId, finding } from './finding.js';
-import { reissueFor } from './remedies.js';
+import { reissueFor, unknownCas } from './remedies.js';
 
 /** An attempt to open a WebSocket with our certificate. */
 export interface Opening {
@@ -54,17 +55,13 @@ const statuses: ReadonlyMap<number, { id: FindingId; text: string; cause?: strin
       text: 'it wants other credentials than a certificate',
       cause: 'a token or a password is asked for in the HTTP request',
     },
-    403: {
-      id: 'access-denied',
-      text: 'it knows our certificate, and does not let its owner in',
-      cause: 'a rule of the server does not name this identity, or not for this path; or it takes the Origin amiss',
-    },
     404: { id: 'path-not-found', text: 'it has nothing at this path', cause: 'the path of the URL is another' },
     405: { id: 'upgrade-refused', text: 'it takes no GET at this path', cause: 'no WebSocket is at this path' },
     421: {
       id: 'host-misdirected',
       text: 'it does not serve this host on a connection with this server name',
-      cause: 'Host (of the URL) and SNI (--servername) differ, or a proxy before it picks the server by one of them',
+      cause:
+        'Host (of the URL) and SNI (--servername) differ: give the name in the URL itself. Or a proxy before it picks the server by one of them',
     },
     426: {
       id: 'upgrade-refused',
@@ -77,7 +74,7 @@ const statuses: ReadonlyMap<number, { id: FindingId; text: string; cause?: strin
 );
 
 /** nginx has two statuses of its own: 495 for a bad certificate, 496 for none. */
-const certificateStatuses: readonly number[] = [400, 403, 495, 496];
+const certificateStatuses: readonly number[] = [400, 495, 496];
 
 export function judgeOpening(opening: Opening, context: OpeningContext): Finding[] {
   const { error, subprotocol, offered } = opening;
@@ -94,7 +91,7 @@ export function judgeOpening(opening: Opening, context: OpeningContext): Finding
     return findings;
   }
   if (opening.isSilent) return [judgeSilence(context)];
-  if (error instanceof PeerIdentityError) return [judgeIdentity(error, context)];
+  if (error instanceof PeerIdentityError) return [judgeIdentity(error, opening, context)];
   if (error instanceof HandshakeError) return [judgeAnswer(error, opening, context)];
   return [finding('tls-failed', 'server', reasonOf(error))];
 }
@@ -128,10 +125,19 @@ function judgeSilence({ timeout, plain, plainCommand }: OpeningContext): Finding
 }
 
 /** The peer is verified: what is refused here is our certificate, unless OpenSSL found what the doctor does not look for. */
-function judgeIdentity(error: PeerIdentityError, context: OpeningContext): Finding {
-  const isOurs = error.code === 'certificate-refused' || alertOf(error.cause) !== undefined;
-  if (!isOurs) return finding('tls-failed', 'server', reasonOf(error), { cause: error.hint });
+function judgeIdentity(error: PeerIdentityError, opening: Opening, context: OpeningContext): Finding {
   const alert = alertOf(error.cause);
+  const status = statusOf(opening.received);
+  const isOurs = error.code === 'certificate-refused' || alert !== undefined || status !== undefined;
+  if (!isOurs) return finding('tls-failed', 'server', reasonOf(error), { cause: error.hint });
+  if (error.code === 'access-denied') {
+    return denied(alert === undefined ? `HTTP status ${status}` : `alert ${alert.number}, ${alert.name}`, context);
+  }
+  if (status !== undefined) {
+    const { words, hint } = identityFaults[error.code as IdentityCode];
+    const text = `it refused our certificate, and says why (HTTP status ${status}, ${error.code}): ${words}`;
+    return finding('our-certificate-refused', 'server', text, { cause: hint, fix: reissueOurs(context.own) });
+  }
   const how =
     alert === undefined
       ? 'it closed the connection without a word after our certificate was sent: it probably refused it'
@@ -142,7 +148,26 @@ function judgeIdentity(error: PeerIdentityError, context: OpeningContext): Findi
 function refused(how: string, context: OpeningContext): Finding {
   return finding('our-certificate-refused', 'server', how, {
     cause: likelyCause(context),
-    fix: reissueFor([])('client'),
+    fix: reissueOurs(context.own),
+  });
+}
+
+/** Returns the command that issues our certificate anew, from a CA that the server accepts. */
+export function reissueOurs([leaf]: readonly Examined[]): string {
+  return reissueFor({ san: leaf?.fields.san ?? noAltNames, ca: unknownCas.server })('client');
+}
+
+/** The certificate was good, and the one who came is not wanted: another certificate would not help. */
+function denied(how: string, { own: [leaf] }: OpeningContext): Finding {
+  const { dns, uri, email } = leaf?.fields.san ?? noAltNames;
+  const names = describeAltNames({ ...noAltNames, dns, uri, email }, 8);
+  const ask =
+    names === ''
+      ? 'ask the operator to allow the fingerprint of our certificate, which has no names'
+      : `ask the operator to allow one of: ${names}`;
+  const cause = `a rule of the server does not name this identity, or not for this path; or it takes the Origin amiss. If it is the rule, ${ask}`;
+  return finding('access-denied', 'server', `it knows our certificate, and does not let its owner in (${how})`, {
+    cause,
   });
 }
 
@@ -157,17 +182,16 @@ function likelyCause({ own, isImpostor, authorities }: OpeningContext): string {
   if (extendedKeyUsage !== undefined && !extendedKeyUsage.includes(purposeOids.clientAuth)) {
     return 'the extended key usage of our certificate lacks clientAuth';
   }
-  const isNamed = own.some(({ fields }) => authorities.includes(fields.issuer.text));
-  if (authorities.length > 0 && !isNamed) {
+  const named = own.map(({ fields }) => fields.issuer.text).find((name) => authorities.includes(name));
+  if (authorities.length > 0 && named === undefined) {
     const accepted = authorities.slice(0, 3).join(' or ');
     return `the server accepts certificates of ${accepted}; ours, ${nameOf(leaf)}, is from ${issuer.text}: another CA, or an intermediate that --cert lacks`;
   }
   if (isImpostor) {
     return `ours is from a CA that is called ${issuer.text}, as the trusted one is, and has another key: probably the CA was made anew`;
   }
-  const named =
-    authorities.length > 0 ? `the server accepts certificates of ${issuer.text}, as ours is. Either` : 'either';
-  return `${named} its CA of that name has another key, ours is revoked, it wants an extended key usage, or its clock is wrong; its log says which`;
+  const known = named === undefined ? 'either' : `the server names the CA ${named}, and ours leads to it. Either`;
+  return `${known} its CA of that name has another key, ours is revoked, it wants an extended key usage, or its clock is wrong; its log says which`;
 }
 
 function judgeAnswer(error: HandshakeError, opening: Opening, context: OpeningContext): Finding {
@@ -184,6 +208,7 @@ function judgeAnswer(error: HandshakeError, opening: Opening, context: OpeningCo
       cause,
     });
   }
+  if (status === 403) return denied('HTTP status 403', context);
   const body = reasonOf(error);
   if (certificateStatuses.includes(status) && (status >= 495 || /certificate|\bssl\b|\btls\b/i.test(body))) {
     return refused(`it refused our certificate with HTTP status ${status}: ${body}`, context);
@@ -228,7 +253,7 @@ export function judgeWithoutCertificate(seen: Observation, wasAsked: boolean, ti
   // That it asks for none has been said already.
   if (!wasAsked) return [];
   if (status !== undefined) {
-    const isRefusal = certificateStatuses.includes(status) || status === 401;
+    const isRefusal = certificateStatuses.includes(status) || status === 401 || status === 403;
     const text = `a client without certificate gets through TLS, and the HTTP status ${status}`;
     if (isRefusal)
       return [finding('refuses-without-certificate', 'server', `it refuses clients without certificate: ${text}`)];

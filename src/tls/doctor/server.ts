@@ -8,17 +8,15 @@ import { type Observation, observe } from '../observation.js';
 import { type TransportCode, transportError } from '../refusal.js';
 import type { Revocation } from '../revocation.js';
 import { type Examined, examined, nameOf } from './certificate.js';
-import { judgeChain } from './chain.js';
+import { isIssuedByFirst, judgeChain } from './chain.js';
 import { judgeLeaf, judgeVerdict } from './files.js';
 import { type Finding, type FindingId, finding, hasError } from './finding.js';
 import { judgeRevocation } from './lists.js';
-import { judgeOpening, judgeWithoutCertificate, type Opening, statusOf } from './opening.js';
-import { reissueFor, shellWord } from './remedies.js';
+import { judgeOpening, judgeWithoutCertificate, type Opening, reissueOurs, statusOf } from './opening.js';
+import { type Again, reissueFor, unknownCas } from './remedies.js';
 import { readServerFlight, type ServerFlight } from './server-flight.js';
 
 export interface ServerToExamine {
-  /** For commands. */
-  readonly url: string;
   /** Where to connect; an IPv6 address without brackets. */
   readonly host: string;
   readonly port: number;
@@ -28,6 +26,8 @@ export interface ServerToExamine {
   readonly serverName: string;
   /** The CAs its certificate may come from; `undefined`: it is not judged. */
   readonly anchors: readonly Examined[] | undefined;
+  /** The file of those CAs, for commands. */
+  readonly ca: string | undefined;
   /** What judges by revocation lists; `undefined` without any. */
   readonly revocation: Revocation | undefined;
   /** Our own certificate, leaf first; empty when there is none. */
@@ -46,6 +46,8 @@ export interface ServerToExamine {
   readonly open: (() => Promise<Opening>) | undefined;
   /** The command that asks the server for a plain answer. */
   readonly plainCommand: string;
+  /** The command that examines it again. */
+  readonly again: Again;
 }
 
 /** Examines a server; rejects only if `credentials` cannot be used. */
@@ -190,14 +192,14 @@ const noTls: Readonly<
   'tls-failed': () => ({ text: 'the TLS handshake failed', cause: 'the log of the server may say more' }),
 };
 
-function judgeTls(seen: Observation, { url, minVersion }: ServerToExamine): Finding[] {
+function judgeTls(seen: Observation, { again, minVersion }: ServerToExamine): Finding[] {
   const protocol = seen.protocol ?? 'TLSv1.2';
   if (protocol === 'TLSv1.2' && minVersion === 'TLSv1.3') {
     const text = 'it speaks TLS 1.2 and not 1.3, which is the oldest that this end accepts';
     return [
       finding('tls-version', 'server', text, {
         cause: 'its software is older than 2018, or its configuration holds TLS 1.3 back',
-        fix: `mtls-ws doctor ${shellWord(url)} --min-tls 1.2`,
+        fix: again({ 'min-tls': '1.2' }),
       }),
     ];
   }
@@ -218,7 +220,9 @@ function judgeServerChain(flight: ServerFlight, server: ServerToExamine): { find
   if (leaf === undefined) {
     return unread(finding('certificate-missing', 'server', 'it presented no certificate that can be read'));
   }
-  const reissue = reissueFor([server.name]);
+  const { anchors = [], ca = unknownCas.server } = server;
+  const replacement = { san: leaf.fields.san, hosts: [server.name] };
+  const reissue = reissueFor({ ...replacement, ca: isIssuedByFirst(leaf, anchors) ? ca : unknownCas.server });
   const findings = judgeLeaf(leaf, 'server', {
     role: 'server',
     demanded: 'server',
@@ -228,7 +232,8 @@ function judgeServerChain(flight: ServerFlight, server: ServerToExamine): { find
   if (server.anchors === undefined) return { findings, isProven: false };
   const { findings: found, proven } = judgeChain(chain, server.anchors, {
     subject: 'server',
-    reissue: reissue('server'),
+    path: 'SERVER.pem',
+    reissue: reissueFor({ ...replacement, ca })('server'),
   });
   findings.push(...found);
   if (proven !== undefined && server.revocation !== undefined) {
@@ -255,7 +260,7 @@ function judgeRequest({ certificateRequest, isComplete }: ServerFlight, own: rea
     const text = `our certificate, ${nameOf(leaf)}, is from ${leaf.fields.issuer.text}, which is not among the CAs that the server names`;
     const cause =
       'the server trusts another CA for clients than the one that issued ours, or ours comes from an intermediate that --cert lacks';
-    findings.push(finding('issuer-not-accepted', 'server', text, { cause, fix: reissueFor([])('client') }));
+    findings.push(finding('issuer-not-accepted', 'server', text, { cause, fix: reissueOurs(own) }));
   }
   return findings;
 }

@@ -4,9 +4,10 @@ import { examineFiles, type FilesToExamine } from '../../../src/tls/doctor/index
 import { basicConstraints, commonNameOnly, forge, keyUsage, weakKeys } from '../../../src/tls/pki/forgery/index.js';
 import { createAuthority } from '../../../src/tls/pki/index.js';
 import { type IssuedCertificate, kit, presenting } from '../../support/kit.js';
+import { listOf } from '../../support/lists.js';
 import { random } from '../../support/random.js';
 import { suite } from '../../support/suite.js';
-import { day, ecKeys, file, filesOf, findingOf, fromNow, minute, server, troublesOf } from './cases.js';
+import { day, ecKeys, file, filesOf, findingOf, fromNow, minute, server, testCa, troublesOf } from './cases.js';
 
 const good = suite('doctor: files that are good');
 
@@ -39,9 +40,16 @@ good('says what each file holds', async () => {
 good('looks at what is given alone', async () => {
   const { servers, ca } = kit();
   const only = (files: Partial<FilesToExamine>) => troublesOf({ isOneAuthority: true, ...files });
-  assert.equal(await only({ cert: file('cert.pem', servers.good.cert) }), []);
+  const cert = file('cert.pem', servers.good.cert);
+  assert.equal(await only({ cert }), ['note cert not-checked', 'note cert not-checked']);
   assert.equal(await only({ ca: file('ca.pem', ca.cert) }), []);
-  assert.equal(await only({ key: file('cert.key', servers.good.key) }), []);
+  assert.equal(await only({ key: file('cert.key', servers.good.key) }), ['note key not-checked']);
+  assert.equal(await only({ cert, key: file('cert.key', servers.good.key) }), ['note cert not-checked']);
+  const gone = { path: 'ca.pem', content: { unreadable: 'no such file' } };
+  assert.equal(await troublesOf(filesOf(servers.good, { ca: gone })), [
+    'error ca file-unreadable',
+    'note cert not-checked',
+  ]);
   assert.equal(await only({}), []);
 });
 
@@ -51,7 +59,7 @@ const form = suite('doctor: the form of a file (RFC 7468)');
 
 /** Files of another form, whose content is good. */
 const forms: readonly [id: string, content: (cert: string, der: Buffer) => string | Uint8Array, fix: RegExp][] = [
-  ['file-binary', (_cert, der) => der, /^openssl x509 -inform der -in bad\.pem -out bad\.pem/],
+  ['file-binary', (_cert, der) => der, /^openssl x509 -inform der -in bad\.pem -out bad\.from-der\.pem$/],
   ['file-byte-order-mark', (cert) => `\ufeff${cert}`, /^tail -c \+4 bad\.pem > bad\.utf8\.pem$/],
   ['file-not-utf8', (cert) => Buffer.from(`\ufeff${cert}`, 'utf16le'), /^iconv -f UTF-16 -t UTF-8 bad\.pem > /],
   ['file-not-utf8', (cert) => Buffer.from(`\ufeff${cert}`, 'utf16le').swap16(), /^iconv /],
@@ -99,12 +107,55 @@ form('names the command of the form that a binary file has', async () => {
   const fixOf = async (over: Partial<FilesToExamine>) =>
     (await findingOf(filesOf(servers.good, over), 'file-binary')).fix;
   const der = key.export({ type: 'pkcs8', format: 'der' });
-  assert.is(await fixOf({ key: file('k.der', der) }), 'openssl pkey -inform der -in k.der -out k.pem');
+  assert.is(
+    await fixOf({ key: file('k.der', der) }),
+    'umask 077; openssl pkey -inform der -in k.der -out k.from-der.key',
+  );
   const pkcs12 = Buffer.from('3082097f02010330820945', 'hex');
   assert.is(
     await fixOf({ cert: file('my server.p12', pkcs12) }),
-    "openssl pkcs12 -in 'my server.p12' -nodes -out 'my server.pem'",
+    "umask 077; openssl pkcs12 -in 'my server.p12' -nodes -out 'my server.from-p12.pem'",
   );
+  const named = filesOf(servers.good, { cert: file('s.p12', pkcs12) });
+  assert.equal(await troublesOf(named), ['error cert file-binary']);
+  const { text, cause } = await findingOf(named, 'file-binary');
+  assert.is(`${text}: ${cause}`, 'it is binary, not PEM text: it is PKCS#12 (a .p12 or .pfx file)');
+});
+
+form('names a fault of the form in words that are not escaped', async () => {
+  const { cert } = kit().servers.good;
+  const files = filesOf(kit().servers.good, { cert: file('c.pem', cert.replaceAll('\n', '\\n')) });
+  assert.match((await findingOf(files, 'file-escaped-newlines')).text, /the two characters \\n instead/);
+});
+
+form('gives commands that write no file that is there, and keep every flag', async () => {
+  const { servers } = kit();
+  const again = (changes: object) => `again ${JSON.stringify(changes)}`;
+  const fixOf = async (id: string, over: Partial<FilesToExamine>) =>
+    (await findingOf(filesOf(servers.good, { again, ...over }), id)).fix;
+  const request = servers.good.cert.replaceAll('CERTIFICATE', 'CERTIFICATE REQUEST');
+  assert.is(
+    await fixOf('request-instead-of-certificate', { cert: file('server.pem', request) }),
+    'openssl x509 -req -in server.pem -CA ca.pem -CAkey ca.key -days 365 -copy_extensions copy -out server.signed.pem',
+  );
+  const locked = createPrivateKey(servers.good.key).export({
+    ...({ type: 'pkcs8', format: 'pem', cipher: 'aes-256-cbc', passphrase: 'open sesame' } as const),
+  });
+  assert.is(
+    await fixOf('key-locked', { key: file('k.pem', locked) }),
+    'again {"key":"k.pem","passphrase-file":"FILE"}',
+  );
+  assert.is(await fixOf('file-is-a-path', { cert: file('c.pem', 'b.pem\n') }), 'again {"cert":"b.pem"}');
+  const crl = [file('a.crl', listOf(kit().ca)), file('c.crl', 'd.pem')];
+  assert.is(await fixOf('file-is-a-path', { crl }), 'again {"crl":["a.crl","d.pem"]}');
+  // Each in the place of the other, or only one of them.
+  const [cert, key] = [file('s.pem', servers.good.cert), file('s.key', servers.good.key)];
+  const swapped = 'again {"cert":"s.pem","key":"s.key"}';
+  assert.is(await fixOf('key-instead-of-certificate', { cert: key, key: cert }), swapped);
+  assert.is(await fixOf('certificate-instead-of-key', { cert: key, key: cert }), swapped);
+  assert.is(await fixOf('key-instead-of-certificate', { cert: key, key }), 'again {"cert":"CERT.pem","key":"s.key"}');
+  assert.is(await fixOf('certificate-instead-of-key', { cert, key: cert }), 'again {"cert":"s.pem","key":"KEY.pem"}');
+  assert.is(await fixOf('key-instead-of-certificate', { ca: key }), 'again {"ca":"CA.pem"}');
 });
 
 form('tells what is wrong with a key', async () => {
@@ -184,7 +235,8 @@ one('tells an extended key usage that lacks serverAuth or clientAuth', async () 
   const found = await findingOf(filesOf(clients.serverAuthOnly, { role: 'client' }), 'purpose-wrong');
   assert.match(found.text, /lacks clientAuth \(it has serverAuth\)/);
   assert.is(found.cause, 'it is the certificate of a server');
-  assert.is(found.fix, 'mtls-ws pki issue new-client --kind client --ca ca.pem --ca-key ca.key');
+  const names = '--host localhost --host 127.0.0.1 --host ::1';
+  assert.is(found.fix, `mtls-ws pki issue new-client --kind client --ca ca.pem --ca-key ca.key ${names}`);
 });
 
 one('tells a server certificate without SAN, though its common name is the host', async () => {
@@ -208,7 +260,43 @@ one('tells a SAN without this host', async () => {
   assert.match(address.cause!, /written as a DNS name/);
   const both = filesOf(servers.good, { hosts: ['localhost', 'other.example'] });
   assert.equal(await troublesOf(both), ['error cert name-mismatch']);
-  assert.match((await findingOf(both, 'name-mismatch')).fix!, /--host localhost --host other\.example$/);
+  const { fix } = await findingOf(both, 'name-mismatch');
+  assert.match(fix!, /--ca ca\.pem .* --host localhost --host 127\.0\.0\.1 --host ::1 --host other\.example$/);
+});
+
+one('repeats every name of a certificate in the command that replaces it', async () => {
+  const { ca } = kit();
+  const names = { hosts: ['a.example', '*.b.example', '192.0.2.1'], uris: ['spiffe://a/b'], emails: ['a@b.example'] };
+  const issued = ca.issue({ commonName: 'all', kind: 'server', ...names });
+  const { fix } = await findingOf(filesOf(issued, { hosts: ['x.b.example', 'c.example'] }), 'name-mismatch');
+  const hosts = "--host a.example --host '*.b.example' --host 192.0.2.1 --host c.example";
+  assert.match(fix!, new RegExp(` ${hosts.replaceAll('*', '\\*')} --uri spiffe://a/b --email a@b\\.example$`));
+});
+
+one('names the CA that issued a certificate, where its file is not known', async () => {
+  const { servers, clients, ca } = kit();
+  const caOf = async (issued: IssuedCertificate, over: Partial<FilesToExamine> = {}) => {
+    const { fix } = await findingOf(filesOf(issued, { hosts: ['x.example'], ...over }), 'name-mismatch');
+    return /--ca (\S+) --ca-key (\S+)/.exec(fix!)!.slice(1).join(' ');
+  };
+  const unknown = 'CA-OF-THE-CERTIFICATE.pem CA-OF-THE-CERTIFICATE.key';
+  assert.is(await caOf(servers.good), 'ca.pem ca.key');
+  assert.is(await caOf(servers.throughIntermediate), unknown);
+  assert.is(await caOf(servers.good, { ca: undefined }), unknown);
+  // `pki issue` takes the first of the file.
+  assert.is(await caOf(servers.good, { ca: file('all.pem', kit().otherCa.cert + ca.cert) }), unknown);
+  // A CA that is trusted has to issue it then.
+  assert.match((await findingOf(filesOf(clients.otherCaWithRoot), 'ca-untrusted')).fix!, /--ca ca\.pem/);
+  assert.match((await findingOf(filesOf(servers.selfSigned), 'self-signed')).fix!, /--ca ca\.pem/);
+});
+
+one('says that a server needs a name only where nobody said which end it is', async () => {
+  const signer = testCa();
+  const nameless = server({ signer, extensions: [basicConstraints(false), keyUsage('digitalSignature')] });
+  assert.equal(await troublesOf(filesOf(nameless, { role: 'client' })), ['note cert purpose-any']);
+  const files = filesOf(nameless);
+  assert.equal(await troublesOf(files), ['note cert purpose-any', 'note cert no-san']);
+  assert.match((await findingOf(files, 'no-san')).text, /^if it is for a server: it has no subject alternative name/);
 });
 
 one('escapes what a certificate says', async () => {
@@ -256,6 +344,7 @@ together('tells a key of another certificate, and of whom it is when it is that 
   const { servers, clients, ca } = kit();
   const stranger = filesOf(servers.good, { key: file('k.pem', clients.good.key) });
   assert.equal(await troublesOf(stranger), ['error key key-mismatch']);
+  assert.is((await findingOf(stranger, 'key-mismatch')).fix, 'mtls-ws pki show *.pem k.pem');
   const ofCa = filesOf(servers.good, { key: file('k.pem', ca.key) });
   assert.match((await findingOf(ofCa, 'key-mismatch')).cause!, /it is the key of the CA CN=Test CA/);
 });
@@ -265,7 +354,10 @@ together('tells a missing intermediate, and those in the wrong order', async () 
   assert.equal(await troublesOf(filesOf(clients.missingIntermediate)), ['error cert chain-incomplete']);
   const found = await findingOf(filesOf(clients.missingIntermediate), 'chain-incomplete');
   assert.match(found.text, /issued by CN=Test Intermediate, which is neither presented with it nor trusted/);
-  assert.is(found.fix, 'cat cert.pem intermediate.pem > chain.pem');
+  assert.is(found.fix, 'cat cert.pem INTERMEDIATE.pem > cert.with-intermediate.pem');
+  // DER has to be converted first.
+  const der = filesOf(clients.missingIntermediate, { cert: file('c.der', clients.missingIntermediate.der) });
+  assert.is((await findingOf(der, 'chain-incomplete')).fix, undefined);
 
   const [leaf, intermediate] = clients.throughIntermediate.cert.split(/(?<=END CERTIFICATE-----\n)/) as [
     string,
@@ -273,7 +365,7 @@ together('tells a missing intermediate, and those in the wrong order', async () 
   ];
   const turned = filesOf(clients.throughIntermediate, { cert: file('c.pem', intermediate + leaf) });
   assert.equal(await troublesOf(turned), ['error cert leaf-not-first']);
-  assert.equal(await troublesOf({ ...turned, key: undefined }), ['error cert leaf-not-first']);
+  assert.equal(await troublesOf({ ...turned, key: undefined }), ['error cert leaf-not-first', 'note cert not-checked']);
 
   const deep = kit().ca.issueAuthority({ commonName: 'Upper' }).issueAuthority({ commonName: 'Lower' });
   const below = deep.issue({ commonName: 'deep', kind: 'client' });
@@ -324,6 +416,12 @@ together('tells a CA that is no CA, may not sign, or is no root', async () => {
   const [, intermediate] = clients.throughIntermediate.cert.split(/(?<=END CERTIFICATE-----\n)/);
   assert.equal(await ofCa(intermediate!), ['error ca ca-not-root']);
   assert.equal(await ofCa(intermediate! + kit().ca.cert), []);
+  const rootless = filesOf(clients.throughIntermediate, { ca: file('ca.pem', intermediate!) });
+  const { findings } = await examineFiles(rootless);
+  assert.equal(
+    findings.map(({ id }) => id).filter((id) => id === 'ca-not-root' || id === 'chain-ok'),
+    ['ca-not-root'],
+  );
 });
 
 together('tells a certificate of a CA in the place of one of an end', async () => {

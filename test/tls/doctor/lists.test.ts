@@ -48,6 +48,16 @@ lists('tells a list of another CA, and of another of the same name', async () =>
   const unknown = 'error cert revocation-unknown';
   assert.equal(await troublesOf(withLists(listOf(otherCa))), ['error crl crl-of-another-ca', unknown]);
   assert.equal(await troublesOf(withLists(forgeList(impostorCa))), ['error crl crl-bad-signature', unknown]);
+  // A CA renews no list of another: the command makes one in a file of its own.
+  const fixOf = async (list: string | Uint8Array, id: string, path = 'plant.crl') =>
+    (await findingOf({ ...withLists(), crl: [file(path, list)] }, id)).fix;
+  const made = (path: string) => `mtls-ws pki revoke --ca ca.pem --ca-key ca.key --crl ${path}`;
+  assert.is(await fixOf(listOf(otherCa), 'crl-of-another-ca'), made('ca.crl'));
+  assert.is(await fixOf(listOf(otherCa), 'crl-of-another-ca', 'ca.crl'), made('ca.new.crl'));
+  assert.is(await fixOf(forgeList(impostorCa), 'crl-bad-signature'), made('ca.crl'));
+  const old = { thisUpdate: inDays(-9), nextUpdate: inDays(-2) };
+  const unknownCa = made('plant.crl').replaceAll('ca.', 'CA-OF-THE-LIST.');
+  assert.is(await fixOf(forgeList(otherCa, old), 'crl-expired'), unknownCa);
 });
 
 lists('tells a CA of the chain without a list', async () => {
@@ -56,7 +66,7 @@ lists('tells a CA of the chain without a list', async () => {
     ...withLists(listOf(ca)),
     ...{ cert: file('c.pem', clients.throughIntermediate.cert), key: undefined },
   };
-  assert.equal(await troublesOf(files), ['error cert revocation-unknown']);
+  assert.equal(await troublesOf(files), ['error cert revocation-unknown', 'note cert not-checked']);
   assert.match((await findingOf(files, 'revocation-unknown')).text, /no list of CN=Test Intermediate was given/);
 });
 

@@ -13,12 +13,12 @@ import { file, troubles } from './cases.js';
 async function examine(port: number, over: Partial<ServerToExamine> = {}): Promise<Finding[]> {
   const { anchors } = await examineFiles({ ca: file('ca.pem', kit().ca.cert), isOneAuthority: false });
   return examineServer({
-    url: `wss://localhost:${port}/`,
     host: '127.0.0.1',
     port,
     name: 'localhost',
     serverName: 'localhost',
     anchors,
+    ca: 'ca.pem',
     revocation: undefined,
     own: [],
     isImpostor: false,
@@ -33,6 +33,7 @@ async function examine(port: number, over: Partial<ServerToExamine> = {}): Promi
     credentials: undefined,
     open: undefined,
     plainCommand: 'curl https://localhost/',
+    again: (changes) => `mtls-ws doctor ${JSON.stringify(changes)}`,
     ...over,
   });
 }
@@ -126,7 +127,7 @@ way('tells a server that takes the connection and never answers, or closes it', 
 way('tells TLS versions and ALPN that do not fit', async () => {
   const old = await examineTls({ maxVersion: 'TLSv1.2' });
   assert.equal(troublesOf(old.found), ['error server tls-version']);
-  assert.match(textOf(old.found, 'tls-version'), /--min-tls 1\.2/);
+  assert.match(textOf(old.found, 'tls-version'), /mtls-ws doctor \{"min-tls":"1\.2"\}$/);
   assert.equal(troublesOf((await examineTls({ maxVersion: 'TLSv1.2' }, { minVersion: 'TLSv1.2' })).found), []);
   const ancient = { minVersion: 'TLSv1', maxVersion: 'TLSv1.1', ciphers: 'DEFAULT@SECLEVEL=0' } as const;
   assert.equal(troublesOf((await examineTls(ancient)).found), ['error server tls-version']);
@@ -170,6 +171,23 @@ certificate('is read also when the server refuses the handshake without one of o
   const { found } = await examineTls(options, { minVersion: 'TLSv1.2' });
   assert.equal(troublesOf(found), ['error server expired']);
   assert.match(textOf(found, 'asks-for-certificate'), /of CN=Test CA/);
+});
+
+certificate('is replaced with all of its names, by the CA that issued it or by one that is trusted', async () => {
+  const { servers } = kit();
+  const fixOf = async (present: IssuedCertificate, id: string, over: Partial<ServerToExamine> = {}) =>
+    (await examineTls({ present }, over)).found.find((one) => one.id === id)?.fix;
+  const names = '--host localhost --host 127.0.0.1 --host ::1 --host x.example';
+  const issue = (ca: string) => `mtls-ws pki issue new-server --kind server --ca ${ca}.pem --ca-key ${ca}.key`;
+  const over = { name: 'x.example' };
+  assert.is(await fixOf(servers.good, 'name-mismatch', over), `${issue('ca')} ${names}`);
+  const unknown = `${issue('CA-OF-THE-SERVER')} ${names}`;
+  assert.is(await fixOf(servers.throughIntermediate, 'name-mismatch', over), unknown);
+  assert.is(await fixOf(servers.good, 'name-mismatch', { ...over, ca: undefined, anchors: undefined }), unknown);
+  assert.is(
+    await fixOf(servers.missingIntermediate, 'chain-incomplete'),
+    'cat SERVER.pem INTERMEDIATE.pem > SERVER.with-intermediate.pem',
+  );
 });
 
 certificate('is not judged without a CA, but shown', async () => {
