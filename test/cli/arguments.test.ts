@@ -84,7 +84,7 @@ precedence('separates lists whose values have commas by lines in the environment
 precedence('takes an age of 30 days, and none above it', () => {
   const serve = { ...command, flags: ['max-age'], required: [] } as const;
   assert.is(readArguments(serve, ['u', '--max-age', '2592000'], {}).settings['max-age'], 2_592_000);
-  assert.throws(() => readArguments(serve, ['u', '--max-age', '2592001'], {}), /seconds, 0 to 2592000 \(30 days\)/);
+  assert.throws(() => readArguments(serve, ['u', '--max-age', '2592001'], {}), /^--max-age is "2592001"/);
 });
 
 precedence('lets a flag in the environment be on, off or empty', () => {

@@ -148,7 +148,12 @@ const refused: ReadonlyArray<readonly [string, readonly string[], RegExp]> = [
   [
     'a SPIFFE ID that is none',
     ['x', '--kind', 'client', '--uri', 'spiffe:/plant'],
-    /it is no SPIFFE ID: write spiffe:/,
+    /--uri: "spiffe:\/plant" is no SPIFFE ID .*; write spiffe:\/\/trust-domain\/path/,
+  ],
+  [
+    'a SPIFFE ID with a space',
+    ['x', '--kind', 'client', '--uri', 'spiffe://a/a b'],
+    /"spiffe:\/\/a\/a b" is no SPIFFE/,
   ],
   ['an address that is none', ['x', '--kind', 'client', '--email', 'a'], /--email: "a" cannot be/],
   ['a key type that is none', ['x', '--kind', 'client', '--key-type', 'dsa'], /--key-type is "dsa"; give ec-p256,/],

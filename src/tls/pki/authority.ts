@@ -7,7 +7,6 @@ import { type KeyObject, randomBytes } from 'node:crypto';
 import { UsageError } from '../../errors.js';
 import { canonicalHost, escapeText } from '../../text.js';
 import { purposeOids } from '../oids.js';
-import { parseSpiffeId } from '../spiffe-id.js';
 import { keyIdentifier, writeCertificate } from './certificate-writer.js';
 import {
   authorityKeyIdentifier,
@@ -88,8 +87,7 @@ export interface Authority extends IssuedCertificate {
   /**
    * Issues a certificate for one end of a connection.
    *
-   * @throws UsageError if an option does not exist, or a name or the validity cannot be written; also for a `spiffe:` URI
-   *   that is no SPIFFE ID.
+   * @throws UsageError if an option does not exist, or a name or the validity cannot be written.
    */
   issue(options: IssueOptions): IssuedCertificate;
   /**
@@ -359,11 +357,6 @@ function hostName(host: string): Buffer {
 function uriName(uri: string): Buffer {
   if (!/^[a-z][a-z0-9+.-]*:[\x21-\x7e]+$/i.test(uri)) {
     throw invalidName('uris', uri, 'it is no URI, which has a scheme, and visible ASCII behind it');
-  }
-  if (/^spiffe:/i.test(uri) && parseSpiffeId(uri) === undefined) {
-    const form =
-      'write spiffe://trust-domain/path, the trust domain in lower case, all of letters, digits, . _ - (SPIFFE-ID §2)';
-    throw invalidName('uris', uri, `it is no SPIFFE ID: ${form}`);
   }
   return generalName.uri(uri);
 }

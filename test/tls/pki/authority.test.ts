@@ -180,8 +180,6 @@ const refused: ReadonlyArray<readonly [string, Partial<IssueOptions>, string, st
   ['a wildcard inside', { hosts: ['a.*.example'] }, 'invalid-alternative-name', 'hosts'],
   ['a newline in a host', { hosts: ['a\nb'] }, 'invalid-alternative-name', 'hosts'],
   ['a URI without a scheme', { uris: ['//a/b'] }, 'invalid-alternative-name', 'uris'],
-  ['a SPIFFE ID without a host', { uris: ['spiffe:/plant'] }, 'invalid-alternative-name', 'uris'],
-  ['a SPIFFE ID in upper case', { uris: ['spiffe://Plant/a'] }, 'invalid-alternative-name', 'uris'],
   ['an option that does not exist', { uri: 'https://a.example' } as object, 'option-unknown', 'uri'],
   ['hosts that are no array', { hosts: 'a.test' as never }, 'option-not-an-array', 'hosts'],
   ['a host that is no string', { hosts: [1 as never] }, 'option-not-an-array', 'hosts'],
