@@ -38,6 +38,19 @@ process.on('unhandledRejection', (reason) =>
   escaped.push(`${counts.current}: unhandled ${reason instanceof Error ? reason.stack : String(reason)}`),
 );
 
+// Before the first file is loaded: one that throws then ends the run.
+process.on('exit', () => {
+  for (const line of counts.slow) console.log(`took long: ${line}`);
+  for (const line of escaped) console.error(line);
+  const missing = counts.declared - counts.passed - counts.failed;
+  if (missing !== 0) console.error(`${missing} of ${counts.declared} tests did not run`);
+  if (counts.declared === 0) console.error('no test ran');
+  const failed = counts.failed + missing + escaped.length;
+  const skipped = wantsInterop ? `, ${counts.skipped} skipped` : '';
+  console.log(`${counts.passed} passed, ${failed} failed${skipped}`);
+  process.exitCode = failed > 0 || counts.declared === 0 ? 1 : 0;
+});
+
 const selected = names.filter((name) => name.includes(pattern));
 await run(
   selected.map((name) => ({ name, file: join(compiled, `${name}.js`) })),
@@ -51,15 +64,3 @@ const hang = setTimeout(() => {
   process.exit(1);
 }, 5_000);
 hang.unref();
-
-process.on('exit', () => {
-  for (const line of counts.slow) console.log(`took long: ${line}`);
-  for (const line of escaped) console.error(line);
-  const missing = counts.declared - counts.passed - counts.failed;
-  if (missing !== 0) console.error(`${missing} of ${counts.declared} tests did not run`);
-  if (counts.declared === 0) console.error('no test ran');
-  const failed = counts.failed + missing + escaped.length;
-  const skipped = wantsInterop ? `, ${counts.skipped} skipped` : '';
-  console.log(`${counts.passed} passed, ${failed} failed${skipped}`);
-  process.exitCode = failed > 0 || counts.declared === 0 ? 1 : 0;
-});

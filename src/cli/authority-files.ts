@@ -47,6 +47,7 @@ const advice: Readonly<Record<string, string>> = {
   'key-of-another-certificate': 'give the key that was made for it',
   'authority-expired': 'make a new CA with mtls-ws pki issue-ca',
   'unsupported-key': 'make a new CA with mtls-ws pki issue-ca',
+  'path-length-exceeded': 'make that CA with a greater --path-length: 1 for one CA below it',
 };
 
 /** The options of `pki` and the flags they come from. */
@@ -63,5 +64,5 @@ const flagOf: Readonly<Record<string, FlagName>> = {
 export function issuingFault(error: unknown): unknown {
   if (!(error instanceof UsageError)) return error;
   const flag = flagOf[error.option ?? ''];
-  return flag === undefined ? error : usageFault(`--${flag}: ${error.message}`);
+  return flag === undefined ? error : usageFault(`--${flag}: ${error.message}`, advice[error.code]);
 }

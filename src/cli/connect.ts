@@ -11,7 +11,7 @@ import { credentialsFault, readCredentials } from './credentials-files.js';
 import { type ExitCode, exitCodes, Fault, usageFault } from './fault.js';
 import type { Settings } from './flags.js';
 import { startKeylog } from './keylog.js';
-import { readRules } from './rules.js';
+import { readRules, ruleNotes } from './rules.js';
 import { onInterrupt } from './signals.js';
 import { harmless } from './terminal.js';
 import { startTracing } from './tracing.js';
@@ -42,7 +42,10 @@ export const connectCommand: Command = {
   notes: `Each line of stdin is sent as a text message; each text message received is
 a line on stdout, and nothing else is. Ends with exit code 0 when stdin has
 ended and the server was silent for --wait seconds, when the server closes with
-1000 or 1001, and on Ctrl-C.`,
+1000 or 1001, and on Ctrl-C.
+
+${ruleNotes}
+A | B is one of them, ( ) groups; of several --allow one must accept.`,
   run,
 };
 

@@ -90,10 +90,15 @@ function readPort(text: string): number | undefined {
   return /^\d{1,5}$/.test(text) && Number(text) <= 65_535 ? Number(text) : undefined;
 }
 
-/** A day at most: a timer of Node counts 2^31 milliseconds at most, and fires at once beyond them. */
-function readSeconds(text: string): number | undefined {
-  return /^(?:\d+(?:\.\d*)?|\.\d+)$/.test(text) && Number(text) <= 86_400 ? Number(text) : undefined;
+function secondsUpTo(most: number): (text: string) => number | undefined {
+  return (text) => (/^(?:\d+(?:\.\d*)?|\.\d+)$/.test(text) && Number(text) <= most ? Number(text) : undefined);
 }
+
+/** A day at most: a timer of Node counts 2^31 milliseconds at most, and fires at once beyond them. */
+const readSeconds = secondsUpTo(86_400);
+
+/** For what does not count by one timer alone: 30 days at most. */
+const readAge = secondsUpTo(30 * 86_400);
 
 function readCount(text: string): number | undefined {
   return /^[1-9]\d{0,5}$/.test(text) ? Number(text) : undefined;
@@ -175,8 +180,8 @@ export const flags: Readonly<Record<FlagName, Flag>> = {
   'max-age': {
     metavar: 'SECONDS',
     help: 'closes a connection with 1001 when it is so old, or a little earlier (default: never)',
-    expects: 'a number of seconds, 0 to 86400',
-    read: readSeconds,
+    expects: 'a number of seconds, 0 to 2592000 (30 days)',
+    read: readAge,
   },
   'close-at-expiry': { help: 'closes a connection with 1008 when the certificate of its client expires' },
   'session-resumption': { help: 'lets clients resume TLS sessions, within an hour and while nothing else changes' },
@@ -187,7 +192,7 @@ export const flags: Readonly<Record<FlagName, Flag>> = {
   },
   log: {
     metavar: 'text|json',
-    help: 'json: a JSON object a line on stderr for each connection that ends and each refusal (default text)',
+    help: 'json: a JSON object a line on stderr for each connection that ended, was refused, expelled or in violation of the protocol, and each reload (default text)',
     expects: 'text or json',
     read: (text) => (text === 'text' || text === 'json' ? text : undefined),
   },

@@ -15,6 +15,21 @@ export function readRules({ allow }: Settings): Rule | undefined {
     return rulesFrom(allow);
   } catch (error) {
     if (!(error instanceof UsageError)) throw error;
-    throw usageFault(`--allow: ${error.message}`, 'see docs/authorization.md, for example --allow dns:a.example');
+    throw usageFault(
+      `--allow: ${error.message}`,
+      'see --help or docs/authorization.md, for example --allow dns:a.example',
+    );
   }
 }
+
+/** Whether `none` is a term of the rule: without it nobody comes in without a certificate. */
+export function takesNoCertificate({ text }: Rule): boolean {
+  return /(?:^|[ (])none(?:[ )]|$)/.test(text.replace(/"[^"]*"/g, '""'));
+}
+
+/** The forms of RULE, for the help of the commands that take it. */
+export const ruleNotes = `RULE is made of terms, all of which must accept:
+  dns:a.example  dns:*.a.example  email:ops@a.example  uri:https://a.example/b
+  spiffe:spiffe://a.example/b  spiffe:spiffe://a.example/b/*
+  trust-domain:a.example  issuer:"CN=Ops CA"  insecure-cn:device-7
+  sha256:HEX (of the certificate)  spki:HEX (of its public key)  any`;

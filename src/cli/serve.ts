@@ -20,12 +20,12 @@ import { credentialWarnings, describeIdentity } from '../tls/index.js';
 import type { Command } from './command.js';
 import { credentialsFault, readSecret, watchCredentialFiles } from './credentials-files.js';
 import { echo } from './echo.js';
-import { type ExitCode, exitCodes, Fault } from './fault.js';
+import { type ExitCode, exitCodes, Fault, usageFault } from './fault.js';
 import type { Settings } from './flags.js';
 import { startKeylog } from './keylog.js';
 import { createLog, type Log } from './log.js';
 import { metricsText, metricsType } from './metrics.js';
-import { readRules } from './rules.js';
+import { readRules, ruleNotes, takesNoCertificate } from './rules.js';
 import { onInterrupt } from './signals.js';
 import { reasonOf } from './system-error.js';
 import type { Tracer } from './trace.js';
@@ -50,13 +50,22 @@ it presented.
 The files of --ca, --cert, --key and --crl are followed: new ones come into
 force when they are good as a whole, and at once on SIGHUP. Open connections
 go on, unless their client would not be let in any more.
-GET /healthz is answered with 200 and "ok". SIGTERM and SIGINT close every
-connection with 1001; a second signal ends at once.`,
+GET /healthz is answered with 200 and "ok" to every client whose certificate is
+good, whatever --allow says. SIGTERM and SIGINT close every connection with
+1001; a second signal ends at once.
+
+${ruleNotes}
+  none (a client without certificate; with --client-certificate optional)
+A | B is one of them, ( ) groups; path=/a A | path=/b/* B | path=* C is by path.
+Of several --allow one must accept; one without path= is for all paths that no
+other names. Probes without a certificate, and clients with one:
+  --client-certificate optional --allow 'path=/healthz none' --allow any`,
   run,
 };
 
 async function run(settings: Settings): Promise<ExitCode> {
   const rule = readRules(settings);
+  checkOptional(settings, rule);
   const files = watchCredentialFiles(settings);
   const sessionResumption = resumptionOf(settings);
   const tracer = startTracing(settings);
@@ -142,6 +151,21 @@ function handle(
     log.connection(connection, request, event);
     tracer?.finish(connection.id);
   });
+}
+
+/** @throws Fault when clients without a certificate are to come in by one flag, and not by the other */
+function checkOptional(settings: Settings, rule: Rule | undefined): void {
+  const isOptional = settings['client-certificate'] === 'optional';
+  if (isOptional === (rule !== undefined && takesNoCertificate(rule))) return;
+  throw isOptional
+    ? usageFault(
+        '--client-certificate is optional, but no --allow lets a client without one in',
+        "say where it comes in, for example --allow 'path=/healthz none' --allow any",
+      )
+    : usageFault(
+        '--allow says none, but a client without a certificate does not come that far',
+        'give --client-certificate optional too',
+      );
 }
 
 /** A secret that processes share makes sessions that each of them resumes. */

@@ -19,9 +19,12 @@ export function authorizeFrom<Decide extends (...args: never[]) => unknown>(
 ): Decide | Rule | undefined {
   if (option === undefined || typeof option === 'function') return option;
   if (Array.isArray(option) && option.every((rule) => typeof rule === 'function')) return anyOf(...option);
-  throw new UsageError('option-not-a-function', 'authorize must be a function, or an array of rules', {
-    option: 'authorize',
-  });
+  const isText = [option].flat().some((rule) => typeof rule === 'string');
+  throw new UsageError(
+    'option-not-a-function',
+    `authorize must be a function, or an array of rules${isText ? '; for text use parseRule or rulesFrom' : ''}`,
+    { option: 'authorize' },
+  );
 }
 
 /**
@@ -31,10 +34,18 @@ export function authorizeFrom<Decide extends (...args: never[]) => unknown>(
  * @param unsaid the reason where the verdict gives none
  */
 export function refusalOf(verdict: AuthorizationVerdict, unsaid: string): { reason: string; text: string } {
-  const given = typeof verdict === 'object' && verdict !== null ? verdict : { reason: '' };
+  const given: Exclude<AuthorizationVerdict, boolean> =
+    typeof verdict === 'object' && verdict !== null ? verdict : { reason: '' };
   const reason = escapeText(wordsOf(given.reason ?? '')) || unsaid;
-  const text = given.detail === undefined ? reason : `${reason} (${escapeText(wordsOf(given.detail), 512)})`;
-  return { reason, text };
+  const detail = given.detail === undefined ? mistakenFor(verdict) : escapeText(wordsOf(given.detail), 512);
+  return { reason, text: detail === undefined ? reason : `${reason} (${detail})` };
+}
+
+/** Says what `authorize` of somebody who does not use TypeScript returned, for the log, if it is no verdict. */
+function mistakenFor(verdict: unknown): string | undefined {
+  if (typeof verdict === 'boolean' || typeof verdict === 'object') return undefined;
+  const shown = verdict === undefined ? 'undefined' : `${escapeText(wordsOf(verdict), 64)} (${typeof verdict})`;
+  return `authorize returned ${shown}, only true lets in`;
 }
 
 /** What somebody's code gave or threw, in words; some values cannot be written. */

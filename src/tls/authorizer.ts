@@ -24,9 +24,11 @@ export function dnsSan(pattern: string): Rule {
   const wildcard = textOf('a DNS name', pattern).startsWith('*.');
   const canonical = canonicalHost(wildcard ? pattern.slice(2) : pattern);
   if (canonical?.kind !== 'name' || (wildcard && !canonical.host.includes('.'))) {
-    throw invalidRule(
-      `"${escapeText(pattern)}" is not a DNS name for a rule: write ops.example or *.ops.example (RFC 9525 §6.3)`,
-    );
+    const advice =
+      canonical === undefined || canonical.kind === 'name'
+        ? 'write ops.example or *.ops.example (RFC 9525 §6.3)'
+        : 'there is no rule for addresses';
+    throw invalidRule(`"${escapeText(pattern)}" is not a DNS name for a rule: ${advice}`);
   }
   const { host } = canonical;
   return identityRule(termText('dns:', wildcard ? `*.${host}` : host), ({ san }) =>
@@ -90,7 +92,7 @@ export function spiffeId(id: string): Rule {
 export function spiffeTrustDomain(domain: string): Rule {
   if (parseSpiffeId(`spiffe://${textOf('a trust domain', domain)}`)?.trustDomain !== domain) {
     throw invalidRule(
-      `"${escapeText(domain)}" is not a trust domain: write example.org, in lower case (SPIFFE-ID §2.1)`,
+      `"${escapeText(domain)}" is not a trust domain: write example.org, in lower case and without spiffe:// (SPIFFE-ID §2.1)`,
     );
   }
   return identityRule(termText('trust-domain:', domain), (peer) => peer.spiffeId?.trustDomain === domain);

@@ -2,7 +2,7 @@
  * Rules as text, for command lines and configuration files: what `Rule.text` is written in.
  *
  * ```
- * alternatives = row *( "|" row )                 ; at least one must accept
+ * alternatives = row *( "|" row )                 ; at least one must accept; all with "path=", or none
  * row          = [ "path=" value ] 1*member       ; all must accept
  * member       = "(" alternatives ")" / term
  * term         = "any" / "none" / "nobody" / kind ":" value
@@ -50,7 +50,20 @@ const words: ReadonlyMap<string, () => Rule> = new Map([
   ['nobody', anyOf],
 ]);
 
-const allTerms = [...[...kinds.keys()].map((kind) => `${kind}:`), ...words.keys()].join(', ');
+const termNames = [...[...kinds.keys()].map((kind) => `${kind}:`), ...words.keys()].join(', ');
+const allTerms = `${termNames}; path= stands before them, and | between alternatives`;
+
+/** How people write what is written in another way here. Nothing that these match is a term. */
+const mistakes: ReadonlyArray<readonly [RegExp, (text: string) => string]> = [
+  [/^spiffe:\/\//, (text) => `write spiffe:${text}`],
+  [/^trust-domain:spiffe:\/\//, (text) => `write trust-domain:${text.split('/')[2]}`],
+  [/^(?:https?|urn):/, (text) => `write uri:${text}`],
+  [/^cn:./i, (text) => `write insecure-cn:${text.slice(3)}`],
+  [/^\//, (text) => `write path=${text}`],
+  [/^ip:/i, () => 'there is no rule for addresses'],
+  [/^(?:and|&&?)$/i, () => '"and" is a space'],
+  [/^(?:or$|,|(?:any|none|nobody|dns|spiffe|trust-domain|sha256|spki)\b.*,|email:.*,$)/i, () => '"or" is written |'],
+];
 
 /** A row: what it is for, and who is accepted there. */
 interface Row {
@@ -60,18 +73,19 @@ interface Row {
 
 /**
  * Returns the rule that a text says: terms that must all accept (`dns:ops.example trust-domain:example.org`), for one
- * path (`path=/admin dns:ops.example`) or for all; alternatives are separated by `|`. Where there is a `path=`, it is
- * `byPath` that decides: each row for its own path, and those without `path=` for every path that no other row is for.
+ * path (`path=/admin dns:ops.example`) or for all; alternatives are separated by `|`. Where they have `path=`, it is
+ * `byPath` that decides: each for its own path, `path=*` for every other.
  *
- * @throws UsageError `invalid-rule` if it is not understood, whole.
+ * @throws UsageError `invalid-rule` if it is not understood, whole; also if some alternatives have `path=` and others
+ *   have none, which could be read in two ways.
  */
 export function parseRule(text: string): Rule {
   return combine(readText(text));
 }
 
 /**
- * Returns the rule that several texts make together, as if they were one with `|` between them: one of them must accept.
- * Fails closed: no text at all refuses everybody.
+ * Returns the rule that several texts make together: one of them must accept. As soon as one has `path=`, each is for its
+ * own path, and those without for every path that no other is for. Fails closed: no text at all refuses everybody.
  *
  * @throws UsageError as `parseRule`.
  */
@@ -114,6 +128,13 @@ function readAlternatives(reader: Reader): Row[] {
     reader.at++;
     rows.push(readRow(reader));
   }
+  // Is `path=/admin A | B` for /admin alone, or is B let in everywhere else?
+  if (new Set(rows.map(({ path }) => path === undefined)).size > 1) {
+    throw misread(
+      reader.text,
+      'path=/admin A | B can be read in two ways: write path=/admin (A | B), or path= in front of each alternative (path=* for all other paths)',
+    );
+  }
   return rows;
 }
 
@@ -135,19 +156,26 @@ function readRow(reader: Reader): Row {
       }
       path = givenValue(token, reader.text);
     } else {
-      members.push(readTerm(token, reader.text));
+      members.push(readTerm(token, reader.text, members.length > 0));
     }
   }
   if (members.length === 0) throw misread(reader.text, `no term where one is needed; the terms are ${allTerms}`);
   return { path, rule: allOf(...members) };
 }
 
-function readTerm(token: Exclude<Token, string>, text: string): Rule {
+/** @param isBehind whether it stands behind another, of which it may be meant as a part */
+function readTerm(token: Exclude<Token, string>, text: string, isBehind: boolean): Rule {
+  const mistake = mistakes.find(([form]) => form.test(token.text));
+  if (mistake !== undefined) {
+    const [, adviceFor] = mistake;
+    throw misread(text, `"${escapeText(token.text)}" is not a term: ${escapeText(adviceFor(token.text))}`);
+  }
   const word = words.get(token.name);
   if (word !== undefined) return word();
   const kind = token.name.endsWith(':') ? kinds.get(token.name.slice(0, -1)) : undefined;
   if (kind === undefined) {
-    throw misread(text, `"${escapeText(token.text)}" is not a term; the terms are ${allTerms}`);
+    const spaces = isBehind ? '; a value with spaces stands in double quotes' : '';
+    throw misread(text, `"${escapeText(token.text)}" is not a term; the terms are ${allTerms}${spaces}`);
   }
   return kind(givenValue(token, text));
 }

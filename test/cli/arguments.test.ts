@@ -81,6 +81,12 @@ precedence('separates lists whose values have commas by lines in the environment
   assert.equal(readArguments(serve, ['u'], environment).settings.allow, environment.MTLS_WS_ALLOW.split('\n'));
 });
 
+precedence('takes an age of 30 days, and none above it', () => {
+  const serve = { ...command, flags: ['max-age'], required: [] } as const;
+  assert.is(readArguments(serve, ['u', '--max-age', '2592000'], {}).settings['max-age'], 2_592_000);
+  assert.throws(() => readArguments(serve, ['u', '--max-age', '2592001'], {}), /^--max-age is "2592001"/);
+});
+
 precedence('lets a flag in the environment be on, off or empty', () => {
   assert.is(read(['u', '--port=1'], { MTLS_WS_TRACE: '1', MTLS_WS_BINARY: 'false' }).settings.trace, true);
   assert.is(read(['u', '--port=1'], { MTLS_WS_BINARY: 'false' }).settings.binary, false);

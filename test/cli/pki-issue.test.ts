@@ -144,7 +144,17 @@ const refused: ReadonlyArray<readonly [string, readonly string[], RegExp]> = [
   ['both ends without a host', ['x', '--kind', 'both'], /--host NAME/],
   ['a kind that is none', ['x', '--kind', 'sever'], /--kind is "sever"; give server, client, both or any/],
   ['a host that is none', ['x', '--kind', 'server', '--host', 'a b'], /--host: "a b" cannot be/],
-  ['a URI that is none', ['x', '--kind', 'client', '--uri', 'a b'], /--uri: "a b" cannot be/],
+  ['a URI that is none', ['x', '--kind', 'client', '--uri', 'a b'], /--uri: "a b" cannot be .*: it is no URI/],
+  [
+    'a SPIFFE ID that is none',
+    ['x', '--kind', 'client', '--uri', 'spiffe:/plant'],
+    /--uri: "spiffe:\/plant" is no SPIFFE ID .*; write spiffe:\/\/trust-domain\/path/,
+  ],
+  [
+    'a SPIFFE ID with a space',
+    ['x', '--kind', 'client', '--uri', 'spiffe://a/a b'],
+    /"spiffe:\/\/a\/a b" is no SPIFFE/,
+  ],
   ['an address that is none', ['x', '--kind', 'client', '--email', 'a'], /--email: "a" cannot be/],
   ['a key type that is none', ['x', '--kind', 'client', '--key-type', 'dsa'], /--key-type is "dsa"; give ec-p256,/],
   ['a day that is none', ['x', '--kind', 'client', '--not-after', '2027-02-30'], /"2027-02-30"; give a date like/],
@@ -204,7 +214,7 @@ issueCa('makes a root, an intermediate and one below it, which issue certificate
   );
   isRefused(
     await run(['pki', 'issue-ca', 'deeper', ...below('lower')], { cwd }),
-    /--path-length: the issuer has path length 0: it may have no authority below it \(RFC 5280 §4\.2\.1\.9\)\n$/,
+    /--path-length: the issuer has path length 0: it may have no authority below it \(RFC 5280 §4\.2\.1\.9\); make that CA with a greater --path-length: 1 for/,
   );
 });
 

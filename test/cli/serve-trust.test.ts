@@ -90,6 +90,31 @@ serve('ends with 2 and says which rule cannot be meant', async () => {
   }
 });
 
+serve('ends with 2 when by one flag clients without a certificate come in, and by the other not', async () => {
+  const optional = ['--client-certificate', 'optional'];
+  for (const [args, message] of [
+    [['--allow', 'none'], /--allow says none, .*; give --client-certificate optional too\n$/],
+    [['--allow', 'path=/open (none | any)', '--allow', 'any'], /--allow says none/],
+    [optional, /no --allow lets a client without one in; say where/],
+    [[...optional, '--allow', 'dns:none.example', '--allow', 'insecure-cn:"a none ""none"" b"'], /no --allow lets/],
+  ] as const) {
+    const { code, stderr } = await run(['serve', '--port', '0', ...files().server, ...args]);
+    assert.is(code, 2, args.join(' '));
+    assert.match(stderr, message);
+  }
+});
+
+serve('answers /healthz to probes without a certificate, as its help says, and lets nobody else in so', async () => {
+  const { pki } = files();
+  const args = ['--client-certificate', 'optional', '--allow', 'path=/healthz none', '--allow', 'any'];
+  const { program, port } = await serving(args);
+  const nobody = { ca: pki.ca.cert };
+  assert.is((await get(port, '/healthz', nobody)).body, 'ok');
+  assert.is((await get(port, '/', nobody)).status, 403);
+  assert.is((await get(port, '/healthz', as(pki.client))).body, 'ok');
+  await stop(program);
+});
+
 serve('lets a client without a certificate in where a rule says none, and explains refusals', async () => {
   const { pki } = files();
   const args = ['--client-certificate', 'optional', '--explain', '--allow', 'path=/open none', '--allow', 'any'];

@@ -98,6 +98,8 @@ test('takes no rule that is none (M6)', async () => {
     const error = await attempt('wss://localhost:1/', { authorize: authorize as never });
     assert.instance(error, UsageError);
     assert.is((error as UsageError).option, 'authorize');
+    const isText = typeof [authorize].flat()[0] === 'string';
+    assert.is(/for text use parseRule or rulesFrom$/.test((error as UsageError).message), isText);
   }
 });
 

@@ -366,6 +366,27 @@ for (const [what, verdict, status, body] of verdicts) {
   });
 }
 
+authorization('says what authorize returned when it is no verdict, in the log and not to the client', async () => {
+  for (const [verdict, said] of [
+    [1, 'authorize returned 1 (number), only true lets in'],
+    ['yes\n', 'authorize returned yes\\n (string), only true lets in'],
+    [undefined, 'authorize returned undefined, only true lets in'],
+  ] as const) {
+    const { server, url } = await startServer({ authorize: (() => verdict) as never });
+    try {
+      const refused = once(server, 'refused');
+      await connect(url, clientCredentials()).then(
+        () => assert.unreachable(),
+        (error: HandshakeError) => assert.not.match(error.message, /returned/),
+      );
+      const [{ error }] = (await refused) as [Refusal];
+      assert.ok(error.message.includes(`not authorized (${said})`), error.message);
+    } finally {
+      await server.close({ deadline: 0 });
+    }
+  }
+});
+
 authorization('takes a rule as it is, and nobody gets past it by another way to write the path', async () => {
   const authorize = rulesFrom(['uri:spiffe://test.example/device/7', 'path=/admin dns:ops.example']);
   const notAllowed = 'the certificate is not allowed here';

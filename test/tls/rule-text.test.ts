@@ -61,7 +61,8 @@ const same: ReadonlyArray<readonly [string, Rule]> = [
   ['dns:a.example (issuer:CN=b | any)', allOf(dnsSan('a.example'), anyOf(issuer('CN=b'), anyVerifiedPeer()))],
   ['path=/admin dns:ops.example', byPath({ '/admin': dnsSan('ops.example') })],
   ['path="/a(b)" any', byPath({ '/a(b)': anyVerifiedPeer() })],
-  ['path=/a any | dns:b.example', byPath({ '/a': anyVerifiedPeer(), '*': dnsSan('b.example') })],
+  ['path=/a any | path=* dns:b.example', byPath({ '/a': anyVerifiedPeer(), '*': dnsSan('b.example') })],
+  ['path=/a (any | dns:b.example)', byPath({ '/a': anyOf(anyVerifiedPeer(), dnsSan('b.example')) })],
   ['(path=/a any) | dns:b.example', anyOf(byPath({ '/a': anyVerifiedPeer() }), dnsSan('b.example'))],
 ];
 for (const [text, rule] of same) {
@@ -85,6 +86,23 @@ texts('lets a row with a path govern that path alone, and the others all paths w
   assert.ok(accepts(rule, '/'));
   assert.ok(accepts(rule, '/other?x=1'));
   assert.not(accepts(rule, '/%61dmin'));
+});
+
+texts('leaves nothing open that an alternative behind path= could be read to open', () => {
+  for (const text of ['path=/admin dns:a.example | any', 'path=/a any | path=/b any | any', 'any | path=* none']) {
+    for (const read of [() => parseRule(text), () => rulesFrom([text]), () => rulesFrom(['none', text])]) {
+      assert.throws(read, /can be read in two ways/, text);
+    }
+  }
+  const narrow = parseRule('path=/admin (dns:a.example | any)');
+  assert.ok(accepts(narrow, '/admin'));
+  assert.not(accepts(narrow, '/'));
+});
+
+texts('says that there is no rule for an address', () => {
+  for (const text of ['dns:10.0.0.1', 'dns:::1']) {
+    assert.throws(() => parseRule(text), /is not a DNS name for a rule: there is no rule for addresses/);
+  }
 });
 
 texts('refuses the other paths when every row has a path', () => {
@@ -112,7 +130,11 @@ texts('refuses everybody when there is no text at all', () => {
   assert.not(accepts(rulesFrom([])));
 });
 
-const terms = 'dns:, uri:, spiffe:, trust-domain:, email:, insecure-cn:, sha256:, spki:, issuer:, any, none, nobody';
+const terms =
+  'dns:, uri:, spiffe:, trust-domain:, email:, insecure-cn:, sha256:, spki:, issuer:, any, none, nobody; path= stands before them, and | between alternatives';
+const twoWays =
+  'path=/admin A | B can be read in two ways: write path=/admin (A | B), or path= in front of each alternative (path=* for all other paths)';
+const spaces = '; a value with spaces stands in double quotes';
 const misread: ReadonlyArray<readonly [string, string]> = [
   ['', `no term where one is needed; the terms are ${terms}`],
   ['  ', `no term where one is needed; the terms are ${terms}`],
@@ -121,7 +143,23 @@ const misread: ReadonlyArray<readonly [string, string]> = [
   ['a.example', `"a.example" is not a term; the terms are ${terms}`],
   ['constructor', `"constructor" is not a term; the terms are ${terms}`],
   ['any:x', `"any:x" is not a term; the terms are ${terms}`],
-  ['any,none', `"any,none" is not a term; the terms are ${terms}`],
+  ['any,none', '"any,none" is not a term: "or" is written |'],
+  ['dns:a.example, dns:b.example', '"dns:a.example," is not a term: "or" is written |'],
+  ['dns:a.example,dns:b.example', '"dns:a.example,dns:b.example" is not a term: "or" is written |'],
+  ['dns:a.example , any', '"," is not a term: "or" is written |'],
+  ['email:a@b.example, any', '"email:a@b.example," is not a term: "or" is written |'],
+  ['dns:a.example OR any', '"OR" is not a term: "or" is written |'],
+  ['dns:a.example and any', '"and" is not a term: "and" is a space'],
+  ['spiffe://a.example/x', '"spiffe://a.example/x" is not a term: write spiffe:spiffe://a.example/x'],
+  ['trust-domain:spiffe://a.b/x', '"trust-domain:spiffe://a.b/x" is not a term: write trust-domain:a.b'],
+  ['https://a.example/x', '"https://a.example/x" is not a term: write uri:https://a.example/x'],
+  ['cn:"device 7"', '"cn:"device 7"" is not a term: write insecure-cn:"device 7"'],
+  ['/admin dns:a.example', '"/admin" is not a term: write path=/admin'],
+  ['ip:10.0.0.1', '"ip:10.0.0.1" is not a term: there is no rule for addresses'],
+  ['issuer:CN=Ops CA', `"CA" is not a term; the terms are ${terms}${spaces}`],
+  ['path=/admin any | none', twoWays],
+  ['any | path=/admin none', twoWays],
+  ['dns:a.example (path=/admin any | none)', twoWays],
   ['Path=/a any', `"Path=/a" is not a term; the terms are ${terms}`],
   ['dns:', 'dns: has no value'],
   ['dns: a.example', 'dns: has no value'],

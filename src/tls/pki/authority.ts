@@ -87,7 +87,7 @@ export interface Authority extends IssuedCertificate {
   /**
    * Issues a certificate for one end of a connection.
    *
-   * @throws UsageError if a name or the validity cannot be written.
+   * @throws UsageError if an option does not exist, or a name or the validity cannot be written.
    */
   issue(options: IssueOptions): IssuedCertificate;
   /**
@@ -125,6 +125,16 @@ const leafDays = 825;
 const maxCommonName = 64;
 const maxPathLength = 255;
 
+const authorityOptions: Readonly<Record<keyof AuthorityOptions, true>> = {
+  ...{ commonName: true, keyType: true, pathLength: true },
+  ...{ notBefore: true, notAfter: true, days: true },
+};
+
+const leafOptions: Readonly<Record<keyof IssueOptions, true>> = {
+  ...{ commonName: true, kind: true, hosts: true, uris: true, emails: true, keyType: true },
+  ...{ notBefore: true, notAfter: true, days: true },
+};
+
 const kinds: Readonly<Record<CertificateKind, readonly string[]>> = {
   server: [purposeOids.serverAuth],
   client: [purposeOids.clientAuth],
@@ -135,13 +145,14 @@ const kinds: Readonly<Record<CertificateKind, readonly string[]>> = {
 /**
  * Creates a self-signed authority.
  *
- * @throws UsageError if the common name or the validity cannot be written.
+ * @throws UsageError if an option does not exist, or the common name or the validity cannot be written.
  */
 export function createAuthority(options: AuthorityOptions = {}): Authority {
   return makeAuthority(options, undefined);
 }
 
 function makeAuthority(options: AuthorityOptions, parent: Issuer | undefined): Authority {
+  refuseUnknown(options, authorityOptions, parent === undefined ? 'createAuthority' : 'issueAuthority');
   const { publicKey, privateKey } = generateKeyPair(options.keyType);
   const keyId = keyIdentifier(publicKey);
   // RFC 5280 §4.1.2.4: an issuer MUST have a name that is not empty.
@@ -193,11 +204,12 @@ export function authorityOf(issued: IssuedCertificate, self: Issuer): Authority 
 }
 
 function issueLeaf(options: IssueOptions, issuer: Issuer): IssuedCertificate {
+  refuseUnknown(options, leafOptions, 'issue');
   const { publicKey, privateKey } = generateKeyPair(options.keyType);
   const names = [
-    ...(options.hosts ?? []).map(hostName),
-    ...(options.uris ?? []).map(uriName),
-    ...(options.emails ?? []).map(emailName),
+    ...listOf('hosts', options.hosts).map(hostName),
+    ...listOf('uris', options.uris).map(uriName),
+    ...listOf('emails', options.emails).map(emailName),
   ];
   const purposes = purposesOf(options.kind);
   const emptySubject = options.commonName === '';
@@ -248,12 +260,31 @@ export function randomSerial(): Buffer {
   return serial;
 }
 
+/** Refuses an option that does not exist: a misspelt `uris` would be missed in the certificate, and late. */
+function refuseUnknown(options: object, known: Readonly<Record<string, true>>, where: string): void {
+  if (typeof options !== 'object' || options === null) {
+    throw new UsageError('option-not-an-object', `${where} takes an object of options`);
+  }
+  for (const option of Object.keys(options)) {
+    if (Object.hasOwn(known, option)) continue;
+    const names = Object.keys(known).sort().join(', ');
+    throw new UsageError('option-unknown', `${escapeText(option, 64)} is no option of ${where}: those are ${names}`, {
+      option,
+    });
+  }
+}
+
+function listOf(option: string, list: readonly string[] = []): readonly string[] {
+  if (Array.isArray(list) && list.every((name) => typeof name === 'string')) return list;
+  throw new UsageError('option-not-an-array', `${option} must be an array of strings`, { option });
+}
+
 function subjectName(commonName: string): Buffer {
   // RFC 5280 appendix A.1: ub-common-name is 64 characters.
-  if ([...commonName].length > maxCommonName || commonName.includes('\0')) {
+  if (typeof commonName !== 'string' || [...commonName].length > maxCommonName || commonName.includes('\0')) {
     throw new UsageError(
       'invalid-common-name',
-      `the common name "${escapeText(commonName)}" is not text of at most ${maxCommonName} characters (RFC 5280 §A.1)`,
+      `the common name "${escapeText(String(commonName))}" is not text of at most ${maxCommonName} characters (RFC 5280 §A.1)`,
       { option: 'commonName' },
     );
   }
@@ -316,18 +347,24 @@ function isWritable(date: Date): boolean {
 function hostName(host: string): Buffer {
   const wildcard = host.startsWith('*.');
   const canonical = canonicalHost(wildcard ? host.slice(2) : host);
-  if (canonical === undefined || (wildcard && canonical.kind !== 'name')) throw invalidName('hosts', host);
+  if (canonical === undefined || (wildcard && canonical.kind !== 'name')) {
+    throw invalidName('hosts', host, 'it is no host name and no address');
+  }
   if (canonical.kind !== 'name') return generalName.ip(canonical.host);
   return generalName.dns(wildcard ? `*.${canonical.host}` : canonical.host);
 }
 
 function uriName(uri: string): Buffer {
-  if (!/^[a-z][a-z0-9+.-]*:[\x21-\x7e]+$/i.test(uri)) throw invalidName('uris', uri);
+  if (!/^[a-z][a-z0-9+.-]*:[\x21-\x7e]+$/i.test(uri)) {
+    throw invalidName('uris', uri, 'it is no URI, which has a scheme, and visible ASCII behind it');
+  }
   return generalName.uri(uri);
 }
 
 function emailName(email: string): Buffer {
-  if (!/^[\x21-\x3f\x41-\x7e]+@[\x21-\x3f\x41-\x7e]+$/.test(email)) throw invalidName('emails', email);
+  if (!/^[\x21-\x3f\x41-\x7e]+@[\x21-\x3f\x41-\x7e]+$/.test(email)) {
+    throw invalidName('emails', email, 'it is no e-mail address');
+  }
   return generalName.email(email);
 }
 
@@ -335,10 +372,10 @@ function nameless(message: string): UsageError {
   return new UsageError('nameless-certificate', message, { option: 'commonName' });
 }
 
-function invalidName(option: string, value: string): UsageError {
+function invalidName(option: string, value: string, why: string): UsageError {
   return new UsageError(
     'invalid-alternative-name',
-    `"${escapeText(value)}" cannot be a subject alternative name of this kind (RFC 5280 §4.2.1.6)`,
+    `"${escapeText(value)}" cannot be a subject alternative name: ${why} (RFC 5280 §4.2.1.6)`,
     { option },
   );
 }

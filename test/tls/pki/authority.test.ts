@@ -180,6 +180,10 @@ const refused: ReadonlyArray<readonly [string, Partial<IssueOptions>, string, st
   ['a wildcard inside', { hosts: ['a.*.example'] }, 'invalid-alternative-name', 'hosts'],
   ['a newline in a host', { hosts: ['a\nb'] }, 'invalid-alternative-name', 'hosts'],
   ['a URI without a scheme', { uris: ['//a/b'] }, 'invalid-alternative-name', 'uris'],
+  ['an option that does not exist', { uri: 'https://a.example' } as object, 'option-unknown', 'uri'],
+  ['hosts that are no array', { hosts: 'a.test' as never }, 'option-not-an-array', 'hosts'],
+  ['a host that is no string', { hosts: [1 as never] }, 'option-not-an-array', 'hosts'],
+  ['no common name', { commonName: undefined as never }, 'invalid-common-name', 'commonName'],
   ['an address without a host', { emails: ['a@'] }, 'invalid-alternative-name', 'emails'],
   [
     'validity that ends before it starts',
