@@ -201,7 +201,7 @@ export function verifyPeer(socket: TLSSocket, policy: GatePolicy): VerifiedPeer 
   const whose = whoseOf(policy.peerRole);
   let identity: PeerIdentity | undefined;
   try {
-    const resumed = socket.isSessionReused();
+    const resumed = socket.isSessionReused() === true;
     const seen = readPresented(socket, maxChainLength);
     const chain = seen?.chain ?? (resumed ? policy.presentedBefore : undefined);
     // An authorized session need not have a certificate (M3): none is a refusal of its own.
@@ -279,13 +279,15 @@ function leafFault(identity: PeerIdentity, policy: GatePolicy): PeerIdentityErro
   return undefined;
 }
 
-/** Returns what a TLS handshake agreed on. */
+/** Returns what a TLS handshake agreed on. Never throws: a socket that is destroyed already has nothing to tell. */
 export function tlsParameters(socket: TLSSocket): TlsParameters {
+  // Typed as always there, but null without a handle.
+  const cipher = socket.getCipher() as ReturnType<TLSSocket['getCipher']> | null;
   return {
     protocol: socket.getProtocol() ?? 'unknown',
-    cipher: socket.getCipher().standardName,
+    cipher: cipher?.standardName ?? 'unknown',
     serverName: typeof socket.servername === 'string' ? canonicalHost(socket.servername)?.host : undefined,
-    resumed: socket.isSessionReused(),
+    resumed: socket.isSessionReused() === true,
   };
 }
 

@@ -7,7 +7,7 @@ import { PeerIdentityError } from '../../src/errors.js';
 import { type GatePolicy, identityFromChain, parseCertificate, VerifiedPeer, verifyPeer } from '../../src/tls/index.js';
 import { basicConstraints, subjectKeyIdentifier } from '../../src/tls/pki/extensions.js';
 import { createAuthority } from '../../src/tls/pki/index.js';
-import { recheckPeer } from '../../src/tls/verified-peer.js';
+import { recheckPeer, tlsParameters } from '../../src/tls/verified-peer.js';
 import { clientCredentials, serverCredentials } from '../support/ends.js';
 import { clientBelow, forge, kit, presenting } from '../support/kit.js';
 import { suite } from '../support/suite.js';
@@ -529,6 +529,18 @@ again('looks at dates and purpose as at the first time', () => {
   assert.is(recheckPeer(peer, { peerRole: 'client', anchors }), undefined);
   const strict = recheckPeer(peer, { peerRole: 'client', anchors, requireClientAuthEku: true });
   assert.is(strict?.code, 'certificate-wrong-purpose');
+});
+
+again('tells of a socket that is destroyed what is not known, and refuses it', async () => {
+  await withListener({}, async ({ port, peers }) => {
+    const client = nodeClient(port);
+    const { socket } = await peers.next();
+    client.destroy();
+    socket.destroy();
+    const unknown = { protocol: 'unknown', cipher: 'unknown', serverName: 'localhost', resumed: false };
+    assert.equal(tlsParameters(socket), unknown);
+    assert.is(refusal(socket).code, 'certificate-missing');
+  });
 });
 
 again.run();
