@@ -17,6 +17,7 @@ export type {
   MessageSource,
   Observations,
   ObservedRole,
+  PeerOf,
   PerMessageDeflateOptions,
   PlainRequest,
   PlainResponse,

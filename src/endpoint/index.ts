@@ -31,6 +31,7 @@ export type { MessageSource } from './send-stream.js';
 export {
   createServer,
   type ListenOptions,
+  type PeerOf,
   Server,
   type ServerEvents,
   type ServerOptions,

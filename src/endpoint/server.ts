@@ -313,13 +313,17 @@ function ticketKeysOf(option: ServerOptions['sessionResumption']): TicketKeys | 
   return new TicketKeys(secret);
 }
 
+/** Who the clients of a server are, by its `clientCertificate`. */
+export type PeerOf<Mode extends 'required' | 'optional'> = Mode extends 'optional' ? AnyPeer : VerifiedPeer;
+
 /**
- * Creates a server. Naming the CA whose clients may come in is all the configuration mutual TLS takes.
+ * Creates a server. Naming the CA whose clients may come in is all the configuration mutual TLS takes. With
+ * `clientCertificate: 'optional'` the type of the server says that its peers may be `undefined`.
  *
  * @throws UsageError if an option is wrong, or if `ca`, `cert` or `key` cannot be used; the message says which and why
  */
-export function createServer(options: ServerOptions): Server;
-export function createServer(options: ServerOptions<AnyPeer>): Server<AnyPeer>;
-export function createServer(options: ServerOptions | ServerOptions<AnyPeer>): Server | Server<AnyPeer> {
-  return new Server(options as ServerOptions<AnyPeer>);
+export function createServer<Mode extends 'required' | 'optional' = 'required'>(
+  options: ServerOptions<PeerOf<Mode>> & { clientCertificate?: Mode },
+): Server<PeerOf<Mode>> {
+  return new Server(options);
 }
