@@ -51,7 +51,7 @@ export class Site {
     this.#server = this.createServer(events);
   }
 
-  /** Returns a server of this host's, for sockets that `serverFor` is not for. */
+  /** Returns a server of this host's, for sockets that `server` cannot take. */
   createServer(events: SiteEvents): tls.Server {
     const { tickets, clientCertificate, explainRefusals } = this.policy;
     const server = tls.createServer({

@@ -7,6 +7,7 @@ import { type KeyObject, randomBytes } from 'node:crypto';
 import { UsageError } from '../../errors.js';
 import { canonicalHost, escapeText } from '../../text.js';
 import { purposeOids } from '../oids.js';
+import { writePem } from '../pem.js';
 import { keyIdentifier, writeCertificate } from './certificate-writer.js';
 import {
   authorityKeyIdentifier,
@@ -240,17 +241,11 @@ function issueLeaf(options: IssueOptions, issuer: Issuer): IssuedCertificate {
 /** Returns a certificate, leaf first, with its key, in the forms that `node:tls` takes. */
 export function withKey(chain: readonly Buffer[], privateKey: KeyObject): IssuedCertificate {
   return {
-    cert: chain.map(certificatePem).join(''),
+    cert: chain.map((der) => writePem('CERTIFICATE', der)).join(''),
     key: privateKey.export({ type: 'pkcs8', format: 'pem' }) as string,
     der: chain[0]!,
     chain,
   };
-}
-
-/** Returns the PEM of a certificate, in lines of 64 characters (RFC 7468 §2). */
-export function certificatePem(der: Buffer): string {
-  const lines = der.toString('base64').replace(/.{64}(?=.)/g, '$&\n');
-  return `-----BEGIN CERTIFICATE-----\n${lines}\n-----END CERTIFICATE-----\n`;
 }
 
 /** Returns 16 random octets that are a positive INTEGER without leading zeros (RFC 5280 §4.1.2.2: at most 20). */
