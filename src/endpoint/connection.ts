@@ -21,11 +21,12 @@ import {
   type Role,
 } from '../frame/index.js';
 import type { DeflateParameters } from '../handshake/index.js';
-import type { VerifiedPeer } from '../tls/index.js';
+import { readsWritesAtOnce, receiveInto, type VerifiedPeer } from '../tls/index.js';
 import { type IncomingMessage, MessageQueue } from './incoming.js';
 import { type ResolvedConnectionOptions, throwLater } from './options.js';
 import { Outbox } from './outbox.js';
 import { type MessageSource, sendFragments } from './send-stream.js';
+import { receiveBuffer } from './shared-memory.js';
 
 /** How a connection ended. */
 export interface CloseEvent {
@@ -165,8 +166,10 @@ export class Connection<Peer extends VerifiedPeer | undefined = VerifiedPeer> ex
   // Receiving
   #fast: MessageHandler | undefined;
   readonly #queue: MessageQueue;
+  /** What was received and not decoded yet: the bytes of `#rest` from `#restOffset` to `#restEnd`. */
   #rest: Buffer | undefined;
   #restOffset = 0;
+  #restEnd = 0;
   #userPaused = false;
   #reading = true;
   #pumping = false;
@@ -232,10 +235,14 @@ export class Connection<Peer extends VerifiedPeer | undefined = VerifiedPeer> ex
     });
 
     const { trace } = parts.options;
-    this.#outbox = new Outbox(parts.socket, {
-      written: trace === undefined ? undefined : (bytes) => trace(this.id, 'out', bytes),
-      drained: () => this.#onDrained(),
-    });
+    this.#outbox = new Outbox(
+      parts.socket,
+      {
+        written: trace === undefined ? undefined : (bytes) => trace(this.id, 'out', Buffer.from(bytes)),
+        drained: () => this.#onDrained(),
+      },
+      readsWritesAtOnce(parts.socket),
+    );
     this.#queue = new MessageQueue(parts.options.maxUnreadBytes, () => this.#resumeReading());
     this.#core = new Protocol({
       role: parts.role,
@@ -253,7 +260,10 @@ export class Connection<Peer extends VerifiedPeer | undefined = VerifiedPeer> ex
     });
 
     const socket = parts.socket;
-    socket.on('data', (chunk: Buffer) => this.#onData(chunk));
+    const shared = receiveBuffer();
+    if (!receiveInto(socket, shared, (length) => this.#onReceived(shared, length))) {
+      socket.on('data', (chunk: Buffer) => this.#onReceived(chunk, chunk.length));
+    }
     socket.on('end', () => this.#onEnd());
     socket.on('error', (error: Error) => this.#onSocketError(error));
     socket.on('close', () => this.#onSocketClose());
@@ -263,6 +273,7 @@ export class Connection<Peer extends VerifiedPeer | undefined = VerifiedPeer> ex
 
     if (parts.head !== undefined && parts.head.length > 0) {
       this.#rest = parts.head;
+      this.#restEnd = parts.head.length;
       this.#bytesReceived = parts.head.length;
       process.nextTick(() => this.#pump());
     }
@@ -634,20 +645,42 @@ export class Connection<Peer extends VerifiedPeer | undefined = VerifiedPeer> ex
     return messages;
   }
 
-  #onData(chunk: Buffer): void {
-    this.#options.trace?.(this.id, 'in', chunk);
+  /** @param bytes whose first `length` are new; after this call they may be those of another connection */
+  #onReceived(bytes: Buffer, length: number): void {
+    this.#options.trace?.(this.id, 'in', Buffer.from(bytes.subarray(0, length)));
     this.#heard = true;
-    this.#bytesReceived += chunk.length;
-    this.#spend(chunk.length);
-    if (this.#rest === undefined) {
-      this.#rest = chunk;
-      this.#restOffset = 0;
-    } else {
-      // Only what the stream had in hand when it was paused can come to this.
-      this.#rest = Buffer.concat([this.#rest.subarray(this.#restOffset), chunk]);
-      this.#restOffset = 0;
+    this.#bytesReceived += length;
+    const isPaused = !this.#reading;
+    this.#spend(length);
+    if (isPaused || this.#rest !== undefined) {
+      // What TLS has in hand when the socket is paused still comes, record by record; it waits for its turn.
+      this.#keep(bytes, 0, length);
+      if (!isPaused) this.#pump();
+      return;
     }
+    this.#rest = bytes;
+    this.#restOffset = 0;
+    this.#restEnd = length;
     this.#pump();
+    if (this.#rest === bytes) {
+      this.#rest = undefined;
+      this.#keep(bytes, this.#restOffset, this.#restEnd);
+    }
+  }
+
+  /** Copies bytes behind those that wait to be decoded already. */
+  #keep(bytes: Buffer, start: number, end: number): void {
+    const waiting = this.#rest === undefined ? 0 : this.#restEnd - this.#restOffset;
+    const needed = waiting + end - start;
+    let kept = this.#rest;
+    if (kept === undefined || this.#restOffset + needed > kept.length) {
+      kept = Buffer.allocUnsafe(waiting === 0 ? needed : 2 * needed);
+      this.#rest?.copy(kept, 0, this.#restOffset, this.#restEnd);
+      this.#restOffset = 0;
+      this.#rest = kept;
+    }
+    bytes.copy(kept, this.#restOffset + waiting, start, end);
+    this.#restEnd = this.#restOffset + needed;
   }
 
   /** Charges this turn with input, and ends it for this connection when it has had enough. */
@@ -683,16 +716,15 @@ export class Connection<Peer extends VerifiedPeer | undefined = VerifiedPeer> ex
   #pump(): void {
     if (this.#pumping) return;
     this.#pumping = true;
-    const lastRecordWasFull = this.#rest !== undefined && this.#rest.length >= fullRecord;
+    const lastRecordWasFull = this.#rest !== undefined && this.#restEnd >= fullRecord;
     this.#outbox.hold();
     while ((this.#rest !== undefined || this.#core.hasInflated) && this.#event === undefined) {
       if (!this.#wantsBytes || this.#core.isInflating) break;
       this.#core.resume();
-      const rest = this.#rest ?? noBytes;
-      this.#restOffset += this.#core.receive(rest, this.#restOffset);
-      if (this.#restOffset >= rest.length) {
-        this.#rest = undefined;
-        this.#restOffset = 0;
+      if (this.#rest === undefined) this.#core.receive(noBytes);
+      else {
+        this.#restOffset += this.#core.receive(this.#rest, this.#restOffset, this.#restEnd);
+        if (this.#restOffset === this.#restEnd) this.#rest = undefined;
       }
       if (this.#hasInflatedMuch) break;
     }

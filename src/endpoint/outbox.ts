@@ -3,7 +3,9 @@
  * write for all that was sent in the same turn. One write is in flight at a time; what is sent meanwhile waits and leaves
  * together when it is done.
  */
+import { Buffer } from 'node:buffer';
 import type { Duplex } from 'node:stream';
+import { giveBackLong, giveBackSlab, slabBytes, takeLong, takeSlab } from './shared-memory.js';
 
 /** Bytes of the first allocation; a slice of Node's pool, so that a small answer costs no memory of its own. */
 const smallest = 1024;
@@ -15,7 +17,7 @@ const longBurst = 64 * 1024;
 const longestWrite = 256 * 1024;
 
 export interface OutboxEvents {
-  /** Sees the bytes of each write, in order. */
+  /** Sees the bytes of each write, in order; they are valid during the call. */
   written: ((bytes: Buffer) => void) | undefined;
   /** Everything given so far has been handed to the operating system. */
   drained(): void;
@@ -24,18 +26,47 @@ export interface OutboxEvents {
 export class Outbox {
   readonly #socket: Duplex;
   readonly #events: OutboxEvents;
+  readonly #usesSlabs: boolean;
   #buffer: Buffer | undefined;
+  #isSlab = false;
   #length = 0;
+  /** What is in flight, in bytes. */
   #inFlight = 0;
+  /** Of what is in flight, the bytes that the socket was given last. */
+  #piece = 0;
+  /** The memory of what is in flight, up to `#writingEnd`; `undefined` when it was a slab. */
+  #writing: Buffer | undefined;
+  #writingEnd = 0;
   #writtenBytes = 0;
   #hint = smallest;
   #scheduled = false;
   #held = false;
   #dead = false;
+  /** One function for all writes of the connection. */
+  readonly #onWritten: (error?: Error | null) => void = (error) => {
+    // A socket that broke takes nothing more; its close tells the rest.
+    if (error != null) return this.discard();
+    if (this.#dead) return;
+    this.#writtenBytes += this.#piece;
+    this.#inFlight -= this.#piece;
+    const writing = this.#writing;
+    if (writing !== undefined) {
+      if (this.#inFlight > 0) return this.#writePiece(writing);
+      giveBackLong(writing);
+      this.#writing = undefined;
+    }
+    if (this.#length > 0) this.flush();
+    else this.#events.drained();
+  };
 
-  constructor(socket: Duplex, events: OutboxEvents) {
+  /**
+   * @param usesSlabs whether `socket.write` has read the bytes when it returns, if none were waiting (`readsWritesAtOnce`):
+   *   then frames are composed in memory that all connections share.
+   */
+  constructor(socket: Duplex, events: OutboxEvents, usesSlabs: boolean) {
     this.#socket = socket;
     this.#events = events;
+    this.#usesSlabs = usesSlabs;
   }
 
   /** Bytes that the operating system has not taken yet. */
@@ -60,18 +91,32 @@ export class Outbox {
 
   /** Returns a buffer with room for `size` bytes from `length` on; `commit` says how far it was filled. */
   reserve(size: number): Buffer {
+    const buffer = this.#buffer;
+    return buffer !== undefined && this.#length + size <= buffer.length ? buffer : this.#makeRoom(size);
+  }
+
+  #makeRoom(size: number): Buffer {
+    // A slab that is full is written, unless the opening handshake is still being; what follows waits until that is done.
+    if (this.#isSlab && this.#socket.writableLength === 0) this.flush();
+    const before = this.#buffer;
     const needed = this.#length + size;
-    let buffer = this.#buffer;
-    if (buffer === undefined) {
-      buffer = Buffer.allocUnsafe(Math.max(needed, this.#hint));
-      this.#buffer = buffer;
-    } else if (buffer.length < needed) {
-      const larger = Buffer.allocUnsafe(Math.max(needed, buffer.length * 2));
-      buffer.copy(larger, 0, 0, this.#length);
-      buffer = larger;
-      this.#buffer = buffer;
+    if (before === undefined) {
+      // Only what leaves before anybody else runs may be in memory that others use.
+      const slab = this.#usesSlabs && this.#inFlight === 0 && needed <= slabBytes ? takeSlab() : undefined;
+      this.#isSlab = slab !== undefined;
+      this.#buffer = slab ?? allocate(Math.max(needed, this.#hint));
+    } else {
+      this.#buffer = allocate(Math.max(needed, before.length * 2));
+      before.copy(this.#buffer, 0, 0, this.#length);
+      this.#giveBack(before);
     }
-    return buffer;
+    return this.#buffer;
+  }
+
+  #giveBack(buffer: Buffer): void {
+    if (this.#isSlab) giveBackSlab(buffer);
+    else giveBackLong(buffer);
+    this.#isSlab = false;
   }
 
   /** Makes the bytes up to `length` part of what leaves next, at the end of this turn at the latest. */
@@ -111,36 +156,48 @@ export class Outbox {
 
   /** Writes what is there, unless a write is in flight: its end flushes the rest. */
   flush(): void {
-    if (this.#length === 0 || this.#inFlight > 0 || this.#dead) return;
-    const bytes = this.#buffer!.subarray(0, this.#length);
-    // The next burst is expected to be as long as this one; a rare long one is forgotten at once.
-    this.#hint = this.#length > this.#hint ? Math.min(this.#length, 64 * 1024) : Math.max(smallest, this.#hint >> 1);
-    this.#inFlight = bytes.length;
+    const length = this.#length;
+    if (length === 0 || this.#inFlight > 0 || this.#dead) return;
+    const buffer = this.#buffer!;
+    this.#inFlight = length;
     this.#buffer = undefined;
     this.#length = 0;
-    this.#events.written?.(bytes);
-    this.#write(bytes);
+    this.#events.written?.(buffer.subarray(0, length));
+    if (this.#isSlab) {
+      const bytes = buffer.subarray(0, length);
+      this.#piece = length;
+      // The answer to the opening handshake may still be on its way: then the socket keeps what it is given until later.
+      this.#socket.write(this.#socket.writableLength > 0 ? Buffer.from(bytes) : bytes, this.#onWritten);
+      this.#giveBack(buffer);
+      return;
+    }
+    // The next burst is expected to be as long as this one; a rare long one is forgotten at once.
+    this.#hint = length > this.#hint ? Math.min(length, longBurst) : Math.max(smallest, this.#hint >> 1);
+    this.#writing = buffer;
+    this.#writingEnd = length;
+    this.#writePiece(buffer);
   }
 
-  #write(bytes: Buffer): void {
-    const piece = bytes.length > longestWrite ? bytes.subarray(0, longestWrite) : bytes;
-    this.#socket.write(piece, (error) => {
-      // A socket that broke takes nothing more; its close tells the rest.
-      if (error != null) return this.discard();
-      if (this.#dead) return;
-      this.#writtenBytes += piece.length;
-      this.#inFlight -= piece.length;
-      if (this.#inFlight > 0) this.#write(bytes.subarray(piece.length));
-      else if (this.#length > 0) this.flush();
-      else this.#events.drained();
-    });
+  /** Gives the socket the next piece of what is in flight. */
+  #writePiece(buffer: Buffer): void {
+    const start = this.#writingEnd - this.#inFlight;
+    const end = Math.min(start + longestWrite, this.#writingEnd);
+    this.#piece = end - start;
+    this.#socket.write(buffer.subarray(start, end), this.#onWritten);
   }
 
   /** Forgets everything: the socket takes no more. */
   discard(): void {
     this.#dead = true;
+    if (this.#isSlab) this.#giveBack(this.#buffer!);
     this.#buffer = undefined;
+    this.#writing = undefined;
     this.#length = 0;
     this.#inFlight = 0;
   }
+}
+
+/** Memory from Node's pool for what is short, and memory that is kept from burst to burst for what is long. */
+function allocate(size: number): Buffer {
+  return size > longBurst ? takeLong(size) : Buffer.allocUnsafe(size);
 }

@@ -27,7 +27,7 @@ const writing = suite('writes of a connection');
 
 function fixture(): { outbox: Outbox; writes: number[] } {
   const { socket, writes } = recorder();
-  return { outbox: new Outbox(socket, { written: undefined, drained: () => {} }), writes };
+  return { outbox: new Outbox(socket, { written: undefined, drained: () => {} }, false), writes };
 }
 
 writing('writes what was sent in one turn at once, and after a read at its end', async () => {
