@@ -328,13 +328,34 @@ export class Connection<Peer extends VerifiedPeer | undefined = VerifiedPeer> ex
         `send() takes a string or bytes, not ${data === null ? 'null' : typeof data}`,
       );
     }
+    return this.#sendBytes(bytes, 0, bytes.length, false);
+  }
+
+  /**
+   * Sends the bytes of `buffer` from `start` to `end` as one message, and otherwise does as `send()`: for a
+   * `MessageHandler`, which is given messages in this form. No view of the bytes is made.
+   *
+   * @param end exclusive
+   * @param isText whether the message is text: the bytes must then be valid UTF-8, which is not checked
+   * @throws UsageError `not-a-message` if `buffer` has no bytes from `start` to `end`
+   */
+  sendRange(buffer: Buffer, start: number, end: number, isText: boolean): boolean {
+    // Nothing but two whole numbers in this order gets through: what is outside of the buffer is never sent.
+    const isRange = Number.isInteger(start) && Number.isInteger(end) && start >= 0 && start <= end;
+    if (!isRange || !(buffer instanceof Uint8Array) || end > buffer.length) {
+      throw new UsageError('not-a-message', `sendRange() takes bytes of a buffer, not those from ${start} to ${end}`);
+    }
+    return this.#sendBytes(buffer, start, end, isText);
+  }
+
+  #sendBytes(bytes: Uint8Array, start: number, end: number, isText: boolean): boolean {
     if (!this.#canSend) return false;
-    const size = this.#core.frameSize(bytes.length);
+    const size = this.#core.frameSize(end - start);
     if (!this.#mayBuffer(size)) return false;
-    if (this.#mustWait) return this.#defer(Buffer.from(bytes), false);
-    if (bytes.length >= this.#threshold) return this.#sendCompressed(bytes, false);
+    if (this.#mustWait) return this.#defer(Buffer.from(bytes.subarray(start, end)), isText);
+    if (end - start >= this.#threshold) return this.#sendCompressed(bytes.subarray(start, end), isText);
     const target = this.#outbox.reserve(size);
-    this.#outbox.commit(this.#core.writeMessage(target, this.#outbox.length, bytes, false));
+    this.#outbox.commit(this.#core.writeMessage(target, this.#outbox.length, bytes, isText, start, end));
     this.#messagesSent++;
     return this.#belowMark();
   }
@@ -804,17 +825,13 @@ export class Connection<Peer extends VerifiedPeer | undefined = VerifiedPeer> ex
       } catch (error) {
         throwLater(error);
       }
-    } else {
-      const data = isText ? buffer.toString('utf8', start, end) : this.#core.takeMessage();
-      if (this.#queue.hasTaker || this.listenerCount('message') === 0) this.#queue.push(data, end - start);
-      else {
-        try {
-          this.emit('message', data);
-        } catch (error) {
-          throwLater(error);
-        }
-      }
+      // Nothing else is to be asked: the queue is not for it, and `pause()` has told the core by itself.
+      if (this.#hasInflatedMuch) this.#core.pause();
+      return;
     }
+    const data = isText ? buffer.toString('utf8', start, end) : this.#core.takeMessage();
+    if (this.#queue.hasTaker || this.listenerCount('message') === 0) this.#queue.push(data, end - start);
+    else this.#guard(() => this.emit('message', data));
     if (!this.#wantsMessages || this.#hasInflatedMuch) this.#core.pause();
   }
 

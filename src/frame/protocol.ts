@@ -157,11 +157,27 @@ export class Protocol {
    * Writes a message as one frame and returns the offset after it. `data` is not touched.
    *
    * @param isText whether `data` is text; it must then be valid UTF-8, which is not checked.
+   * @param start where the message begins in `data`; default 0.
+   * @param end where it ends, exclusive; default the end of `data`.
    * @throws UsageError `close-already-sent`, `fragment-out-of-order` while fragments must follow, `target-too-small`.
    */
-  writeMessage(target: Buffer, offset: number, data: Uint8Array, isText: boolean): number {
+  writeMessage(
+    target: Buffer,
+    offset: number,
+    data: Uint8Array,
+    isText: boolean,
+    start: number = 0,
+    end: number = data.length,
+  ): number {
     this.#beginMessage();
-    return this.#encoder.writeFrame(target, offset, finBit | (isText ? opcodes.text : opcodes.binary), data);
+    return this.#encoder.writeFrame(
+      target,
+      offset,
+      finBit | (isText ? opcodes.text : opcodes.binary),
+      data,
+      start,
+      end,
+    );
   }
 
   /**

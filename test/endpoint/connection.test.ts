@@ -107,6 +107,58 @@ sending('answers all messages of one record in one write', async () => {
   );
 });
 
+sending('sends a part of a buffer as text or binary, and touches nothing of it', async () => {
+  for (const perMessageDeflate of [false, { threshold: 20 }]) {
+    await withPair({ server: { perMessageDeflate }, client: { perMessageDeflate } }, async ({ near, far }) => {
+      far.handleMessages((buffer, start, end, isText) => far.sendRange(buffer, start, end, isText));
+      const received: Array<string | Buffer> = [];
+      near.on('message', (data) => received.push(data));
+      const bytes = Buffer.from(Array.from({ length: 70_000 }, (_, index) => 97 + (index % 26)));
+      const before = Buffer.from(bytes);
+      const ranges = [
+        [0, 0],
+        [5, 5],
+        [1, 2],
+        [3, 27],
+        [3, 28],
+        [7, 132],
+        [9, 4000],
+        [1, 70_000],
+        [0, 70_000],
+      ] as const;
+      for (const [start, end] of ranges) {
+        near.sendRange(bytes, start, end, true);
+        near.sendRange(bytes, start, end, false);
+      }
+      await until(() => received.length === 2 * ranges.length);
+      for (const [index, [start, end]] of ranges.entries()) {
+        assert.is(received[2 * index], before.toString('latin1', start, end));
+        assert.ok((received[2 * index + 1] as Buffer).equals(before.subarray(start, end)));
+      }
+      assert.ok(bytes.equals(before));
+    });
+  }
+});
+
+sending('refuses a part that is not in the buffer', async () => {
+  await withPair({}, async ({ near }) => {
+    const buffer = Buffer.alloc(10);
+    for (const [start, end] of [
+      [-1, 5],
+      [0, 11],
+      [6, 5],
+      [0.5, 5],
+      [0, Number.NaN],
+    ] as const) {
+      assert.throws(
+        () => near.sendRange(buffer, start, end, false),
+        (error: unknown) => error instanceof UsageError && error.code === 'not-a-message',
+      );
+    }
+    assert.throws(() => near.sendRange('text' as unknown as Buffer, 0, 4, true), /not-a-message|bytes of a buffer/);
+  });
+});
+
 sending('says when the buffer is over its mark, and when it is empty again', async () => {
   await withPair({ client: { highWaterMark: 100_000 } }, async ({ near, far }) => {
     far.pause();
