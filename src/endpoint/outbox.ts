@@ -13,6 +13,9 @@ const smallest = 1024;
 /** From this many bytes on, waiting for more to go into the same write gains nothing, and the peer waits too. */
 const longBurst = 64 * 1024;
 
+/** A connection whose bursts are of so many bytes is a busy one. */
+const busy = 8 * 1024;
+
 /** The most bytes given to the socket at once: what a slow peer takes of a long burst shows piece by piece. */
 const longestWrite = 256 * 1024;
 
@@ -101,8 +104,10 @@ export class Outbox {
     const before = this.#buffer;
     const needed = this.#length + size;
     if (before === undefined) {
-      // Only what leaves before anybody else runs may be in memory that others use.
-      const slab = this.#usesSlabs && this.#inFlight === 0 && needed <= slabBytes ? takeSlab() : undefined;
+      // What waits for a write in flight holds its memory for as long as that takes: a slab only for a busy connection.
+      const waits = this.#inFlight > 0;
+      const fits = this.#usesSlabs && needed <= slabBytes && !(waits && this.#hint < busy);
+      const slab = fits ? takeSlab(waits) : undefined;
       this.#isSlab = slab !== undefined;
       this.#buffer = slab ?? allocate(Math.max(needed, this.#hint));
     } else {
@@ -163,6 +168,8 @@ export class Outbox {
     this.#buffer = undefined;
     this.#length = 0;
     this.#events.written?.(buffer.subarray(0, length));
+    // The next burst is expected to be as long as this one; a rare long one is forgotten at once.
+    this.#hint = length > this.#hint ? Math.min(length, longBurst) : Math.max(smallest, this.#hint >> 1);
     if (this.#isSlab) {
       const bytes = buffer.subarray(0, length);
       this.#piece = length;
@@ -171,8 +178,6 @@ export class Outbox {
       this.#giveBack(buffer);
       return;
     }
-    // The next burst is expected to be as long as this one; a rare long one is forgotten at once.
-    this.#hint = length > this.#hint ? Math.min(length, longBurst) : Math.max(smallest, this.#hint >> 1);
     this.#writing = buffer;
     this.#writingEnd = length;
     this.#writePiece(buffer);

@@ -7,19 +7,23 @@ import { Buffer } from 'node:buffer';
 /** Room for all that TLS hands over at once: one record (RFC 8446 §5.1). */
 const receiveBytes = 16 * 1024;
 
-/** Room for the answers to what one connection receives in one turn. */
-export const slabBytes: number = 64 * 1024;
+/** Room for the answers to what one connection receives in one turn, or for one long message. */
+export const slabBytes: number = 80 * 1024;
 
 /** So many connections can be composing at once; more of them use memory of their own. */
-const maxSlabs = 4;
+const maxSlabs = 12;
 
-/** A long burst is composed in memory that is kept for the next one, up to this size: fresh memory costs more than filling it. */
+/** The slabs that connections leave alone which hold theirs for longer than a turn. */
+const reservedSlabs = 4;
+
+/** Memory for long bursts is kept for the next ones: fresh memory costs more than filling it. So many, up to this size. */
+const maxKept = 2;
 const maxKeptBytes = 2 * 1024 * 1024;
 
 let receiving: Buffer | undefined;
 const slabs: Buffer[] = [];
 let slabsMade = 0;
-let kept: Buffer | undefined;
+const kept: Buffer[] = [];
 
 /** Returns the buffer that sockets receive into (see `receiveInto`). */
 export function receiveBuffer(): Buffer {
@@ -27,10 +31,16 @@ export function receiveBuffer(): Buffer {
   return receiving;
 }
 
-/** Returns memory of `slabBytes` to compose in until `giveBackSlab`, or `undefined` when all of it is in use. */
-export function takeSlab(): Buffer | undefined {
+/**
+ * Returns memory of `slabBytes` to compose in until `giveBackSlab`, or `undefined` when all of it is in use.
+ *
+ * @param isForLong whether it may be held for longer than this turn: what a slow peer holds others have to do without
+ */
+export function takeSlab(isForLong: boolean): Buffer | undefined {
+  const free = slabs.length + maxSlabs - slabsMade;
+  if (free <= (isForLong ? reservedSlabs : 0)) return undefined;
   const slab = slabs.pop();
-  if (slab !== undefined || slabsMade === maxSlabs) return slab;
+  if (slab !== undefined) return slab;
   slabsMade++;
   return Buffer.allocUnsafeSlow(slabBytes);
 }
@@ -41,13 +51,13 @@ export function giveBackSlab(slab: Buffer): void {
 
 /** Returns memory for a long burst, of at least `size` bytes. */
 export function takeLong(size: number): Buffer {
-  const memory = kept;
-  if (memory === undefined || memory.length < size) return Buffer.allocUnsafeSlow(size);
-  kept = undefined;
-  return memory;
+  const index = kept.findIndex(({ length }) => length >= size);
+  return index < 0 ? Buffer.allocUnsafeSlow(size) : kept.splice(index, 1)[0]!;
 }
 
 /** Takes memory back of which nobody holds a view any more; does not keep what is short. */
 export function giveBackLong(memory: Buffer): void {
-  if (memory.length > slabBytes && memory.length <= maxKeptBytes && memory.length > (kept?.length ?? 0)) kept = memory;
+  if (memory.length <= slabBytes || memory.length > maxKeptBytes) return;
+  kept.push(memory);
+  if (kept.length > maxKept) kept.shift();
 }

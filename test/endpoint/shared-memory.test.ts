@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import * as tls from 'node:tls';
 import { fileURLToPath } from 'node:url';
 import * as assert from 'uvu/assert';
-import { giveBackSlab, takeSlab } from '../../src/endpoint/shared-memory.js';
+import { giveBackLong, giveBackSlab, takeLong, takeSlab } from '../../src/endpoint/shared-memory.js';
 import { encodeAnyFrame } from '../../src/frame/index.js';
 import { type Connection, connect } from '../../src/index.js';
 import { readsWritesAtOnce, receiveInto } from '../../src/tls/index.js';
@@ -188,14 +188,28 @@ composing('may be overwritten as soon as the socket was given them', async () =>
   });
 });
 
-composing('are given back, and are as many as are needed at once', () => {
-  const taken = [takeSlab(), takeSlab(), takeSlab(), takeSlab(), takeSlab()].filter((slab) => slab !== undefined);
-  assert.is(new Set(taken).size, taken.length);
-  assert.is(taken.length, 4);
-  assert.is(takeSlab(), undefined);
-  for (const slab of taken) giveBackSlab(slab);
-  assert.is(takeSlab(), taken.at(-1));
-  giveBackSlab(taken.at(-1)!);
+composing('are given back, and leave some for those who need one for a turn only', () => {
+  const take = (isForLong: boolean): Buffer[] => {
+    const taken: Buffer[] = [];
+    for (let slab = takeSlab(isForLong); slab !== undefined; slab = takeSlab(isForLong)) taken.push(slab);
+    return taken;
+  };
+  const long = take(true);
+  const short = take(false);
+  assert.is(long.length, 8);
+  assert.is(short.length, 4);
+  assert.is(new Set([...long, ...short]).size, 12);
+  for (const slab of [...long, ...short]) giveBackSlab(slab);
+  assert.is(takeSlab(true), short.at(-1));
+  giveBackSlab(short.at(-1)!);
+});
+
+composing('for long bursts are kept for the next one, unless they are very long', () => {
+  const long = takeLong(1_000_000);
+  giveBackLong(long);
+  assert.is(takeLong(900_000), long);
+  giveBackLong(Buffer.alloc(3_000_000));
+  assert.is(takeLong(2_500_000).length, 2_500_000);
 });
 
 composing('carry the messages of many connections at once, each to its own', async () => {
