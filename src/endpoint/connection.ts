@@ -618,6 +618,7 @@ export class Connection<Peer extends VerifiedPeer | undefined = VerifiedPeer> ex
   handleMessages(handler: MessageHandler): void {
     if (typeof handler !== 'function') throw new UsageError('option-not-a-function', 'handleMessages takes a function');
     this.#fast = handler;
+    this.#core.lending = true;
     this.#scheduleDelivery();
   }
 
@@ -1060,6 +1061,7 @@ export class Connection<Peer extends VerifiedPeer | undefined = VerifiedPeer> ex
     };
     this.#event = event;
     this.#rest = undefined;
+    this.#core.release();
     clearTimeout(this.#closeTimer);
     clearTimeout(this.#stallTimer);
     this.#stopKeepalive();

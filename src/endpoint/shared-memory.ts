@@ -3,6 +3,7 @@
  * the call may be a view of it: such a view shows what other connections receive and send.
  */
 import { Buffer } from 'node:buffer';
+import { Areas, sharedMemory } from '../frame/index.js';
 
 /** Room for all that TLS hands over at once: one record (RFC 8446 §5.1). */
 const receiveBytes = 16 * 1024;
@@ -11,7 +12,7 @@ const receiveBytes = 16 * 1024;
 export const slabBytes: number = 80 * 1024;
 
 /** So many connections can be composing at once; more of them use memory of their own. */
-const maxSlabs = 12;
+const slabs = new Areas(slabBytes, 12);
 
 /** The slabs that connections leave alone which hold theirs for longer than a turn. */
 const reservedSlabs = 4;
@@ -21,13 +22,11 @@ const maxKept = 2;
 const maxKeptBytes = 2 * 1024 * 1024;
 
 let receiving: Buffer | undefined;
-const slabs: Buffer[] = [];
-let slabsMade = 0;
 const kept: Buffer[] = [];
 
 /** Returns the buffer that sockets receive into (see `receiveInto`). */
 export function receiveBuffer(): Buffer {
-  receiving ??= Buffer.allocUnsafeSlow(receiveBytes);
+  receiving ??= sharedMemory(receiveBytes);
   return receiving;
 }
 
@@ -37,16 +36,11 @@ export function receiveBuffer(): Buffer {
  * @param isForLong whether it may be held for longer than this turn: what a slow peer holds others have to do without
  */
 export function takeSlab(isForLong: boolean): Buffer | undefined {
-  const free = slabs.length + maxSlabs - slabsMade;
-  if (free <= (isForLong ? reservedSlabs : 0)) return undefined;
-  const slab = slabs.pop();
-  if (slab !== undefined) return slab;
-  slabsMade++;
-  return Buffer.allocUnsafeSlow(slabBytes);
+  return slabs.take(isForLong ? reservedSlabs : 0);
 }
 
 export function giveBackSlab(slab: Buffer): void {
-  slabs.push(slab);
+  slabs.giveBack(slab);
 }
 
 /** Returns memory for a long burst, of at least `size` bytes. */

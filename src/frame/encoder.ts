@@ -1,15 +1,13 @@
 /** Frames → bytes, written into memory that the caller has made room for (RFC 6455 §5.2). */
-import { Buffer } from 'node:buffer';
+import type { Buffer } from 'node:buffer';
+import { copyBytes } from './copy.js';
 import { usageError } from './errors.js';
 import { length16, length64, maskBit, maxLength16, maxShortLength } from './header.js';
 import { mask, writeMaskingKey } from './masking.js';
 import { nextMaskingKey } from './masking-key.js';
 import type { Role } from './role.js';
 
-/** For any `Uint8Array`: unlike `set` it takes a part without a view of it, which would cost more than most frames. */
-const copyBytes = Buffer.prototype.copy;
-
-/** Up to this many bytes a loop costs less than the call of a native copy or encoder (measured). */
+/** Up to this many bytes a loop costs less than the call of a native encoder (measured). */
 const loopUpTo = 24;
 
 /**
@@ -47,13 +45,7 @@ export class FrameEncoder {
   ): number {
     const payload = this.#writeHeader(target, offset, first, end - start);
     const payloadEnd = payload + end - start;
-    if (end - start <= loopUpTo) {
-      for (let from = start, to = payload; to < payloadEnd; from++, to++) target[to] = data[from]!;
-    } else if (start === 0 && end === data.length) {
-      target.set(data, payload);
-    } else {
-      copyBytes.call(data, target, payload, start, end);
-    }
+    copyBytes(target, payload, data, start, end);
     return this.#maskPayload(target, payload, payloadEnd);
   }
 

@@ -27,5 +27,6 @@ export { type DeflateOptions, defaultDeflateLevel, longestAtOnce } from './perme
 export { Protocol, type ProtocolOptions } from './protocol.js';
 export type { ProtocolHandler } from './receiver.js';
 export type { Role } from './role.js';
+export { Areas, sharedMemory } from './shared-memory.js';
 export { type ClosingEvent, type ClosingState, closingTransitions } from './state.js';
 export { Utf8Validator } from './utf8.js';

@@ -1,12 +1,14 @@
 /**
  * Masking, which is also unmasking (RFC 6455 §5.3). The only file that knows how it is made fast: 32 bits at a time
- * through an `Int32Array` over the same memory, eight of them per turn of the loop.
+ * through an `Int32Array` over the same memory, eight of them per turn of the loop; or 128 bits at a time in shared memory.
  */
-
 import { wordsOf } from './words.js';
 
 /** Below this many bytes a loop over bytes is faster than finding the words (measured). */
 const wordwiseFrom = 8;
+
+/** From so many bytes on the SIMD module is faster than words, in its own memory (measured). */
+const vectorsFrom = 32;
 
 /** `fromByte[n]` covers the bytes of a word from its nth on, in the byte order of this machine. */
 const fromByte = new Int32Array(
@@ -42,9 +44,13 @@ export function mask(bytes: Uint8Array, start: number, end: number, key: number,
     maskBytes(bytes, start, end, rotate(key, phase));
     return;
   }
-  const { words, offset } = wordsOf(bytes);
+  const { words, offset, simd } = wordsOf(bytes);
   const first = offset + start;
   const last = offset + end;
+  if (simd !== undefined && end - start >= vectorsFrom) {
+    simd.mask(first, last, rotate(key, phase));
+    return;
+  }
   const headBytes = first & 3;
   const tailBytes = last & 3;
   keyBytes.setInt32(0, rotate(key, phase - headBytes), true);

@@ -1,21 +1,28 @@
 /** A message being put together from pieces, in one buffer that grows with its bytes, not with its fragments. */
 import { Buffer } from 'node:buffer';
+import { copyBytes } from './copy.js';
+import { Areas } from './shared-memory.js';
 
 /** A message may hold this much memory whatever has come of it. */
 const freeCapacity = 64 * 1024;
 
-/** Pieces shorter than this are copied by a loop, which costs less than the call of a native copy (measured). */
-const nativeCopyFrom = 64;
+/**
+ * Memory for messages that are only looked at: fresh memory for each costs more than filling it (bench: C16K, C1M). Who
+ * finds none, as others hold theirs, has fresh memory.
+ */
+const lent: readonly Areas[] = [new Areas(68 * 1024, 8), new Areas(1088 * 1024, 1)];
 
 const nothing = Buffer.alloc(0);
 
 /**
- * At any time: length ≤ capacity ≤ max(64 KiB, 4 × length), and capacity ≤ what is announced, or twice the length if
+ * At any time, unless the memory is lent: length ≤ capacity ≤ max(64 KiB, 4 × length), and capacity ≤ what is announced, or twice the length if
  * that is more and further fragments may follow.
  */
 export class MessageAssembly {
   #buffer: Buffer = nothing;
   #length = 0;
+  /** Whose area the memory is, if it is one. */
+  #areas: Areas | undefined;
 
   /** Payload bytes held. */
   get length(): number {
@@ -37,16 +44,19 @@ export class MessageAssembly {
    *
    * @param announcedBytes the bytes that the frames of the message have announced so far, this piece among them.
    * @param isFinal whether no frame follows, so that no more than `announcedBytes` will come.
+   * @param isLent whether nobody will take the message, so that its memory may be lent; default `false`.
    */
-  append(bytes: Buffer, start: number, end: number, announcedBytes: number, isFinal: boolean): void {
+  append(
+    bytes: Buffer,
+    start: number,
+    end: number,
+    announcedBytes: number,
+    isFinal: boolean,
+    isLent: boolean = false,
+  ): void {
     const length = this.#length + end - start;
-    if (length > this.#buffer.length) this.#grow(length, announcedBytes, isFinal);
-    const target = this.#buffer;
-    if (end - start < nativeCopyFrom) {
-      for (let i = start, to = this.#length; i < end; i++, to++) target[to] = bytes[i]!;
-    } else {
-      bytes.copy(target, this.#length, start, end);
-    }
+    if (length > this.#buffer.length) this.#grow(length, announcedBytes, isFinal, isLent);
+    copyBytes(this.#buffer, this.#length, bytes, start, end);
     this.#length = length;
   }
 
@@ -54,21 +64,28 @@ export class MessageAssembly {
   take(): Buffer {
     const { length } = this;
     const whole = this.#buffer;
+    const isTooMuch = this.#areas !== undefined || whole.length > 2 * length;
+    const taken = isTooMuch ? copyOf(whole, 0, length) : whole.length === length ? whole : whole.subarray(0, length);
     this.release();
-    if (whole.length === length) return whole;
-    return whole.length <= 2 * length ? whole.subarray(0, length) : copyOf(whole, 0, length);
+    return taken;
   }
 
   /** Forgets the message. */
   release(): void {
+    this.#areas?.giveBack(this.#buffer);
+    this.#areas = undefined;
     this.#buffer = nothing;
     this.#length = 0;
   }
 
-  #grow(length: number, announcedBytes: number, isFinal: boolean): void {
+  #grow(length: number, announcedBytes: number, isFinal: boolean, isLent: boolean): void {
     const mayCome = isFinal ? announcedBytes : Math.max(announcedBytes, 2 * length);
-    const grown = Buffer.allocUnsafeSlow(Math.min(mayCome, Math.max(freeCapacity, 4 * length)));
+    const areas = isLent ? lent.find(({ size }) => size >= mayCome) : undefined;
+    const area = areas?.take();
+    const grown = area ?? Buffer.allocUnsafeSlow(Math.min(mayCome, Math.max(freeCapacity, 4 * length)));
     this.#buffer.copy(grown, 0, 0, this.#length);
+    this.#areas?.giveBack(this.#buffer);
+    this.#areas = area && areas;
     this.#buffer = grown;
   }
 }

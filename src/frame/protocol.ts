@@ -106,6 +106,23 @@ export class Protocol {
     this.#decoder.streaming = streaming;
   }
 
+  /**
+   * Whether the handler only looks at messages during `message()`, and never calls `takeMessage()`: they are then put
+   * together in memory that is lent. Default `false`. `release()` must be called in the end.
+   */
+  get lending(): boolean {
+    return this.#receiver.lending;
+  }
+
+  set lending(lending: boolean) {
+    this.#receiver.lending = lending;
+  }
+
+  /** Forgets an unfinished message. For a connection that is over: what is received afterwards makes no sense. */
+  release(): void {
+    this.#receiver.release();
+  }
+
   /** Stops receiving: `receive()` consumes nothing, and one that is under way returns after the present frame or chunk. */
   pause(): void {
     this.#receiver.paused = true;

@@ -46,6 +46,8 @@ export class Receiver implements FrameSink {
   /** What to add to an index of the bytes being read to have its place in the stream. */
   origin = 0;
   paused = false;
+  /** Whether messages are looked at during `message()` only, and never taken. */
+  lending = false;
 
   readonly #handler: ProtocolHandler;
   readonly #events: ReceiverEvents;
@@ -101,15 +103,20 @@ export class Receiver implements FrameSink {
     if (frame.isStreamed) {
       if (start < end || isLast) this.#handler.chunk(bytes, start, end, isText, isLast);
     } else if (!isLast) {
-      this.#assembly.append(bytes, start, end, frame.announcedBytes, frame.isFinal);
+      this.#assembly.append(bytes, start, end, frame.announcedBytes, frame.isFinal, this.lending);
     } else if (this.#assembly.length === 0) {
       this.#deliver(bytes, start, end, isText);
     } else {
-      this.#assembly.append(bytes, start, end, frame.announcedBytes, frame.isFinal);
+      this.#assembly.append(bytes, start, end, frame.announcedBytes, frame.isFinal, this.lending);
       this.#deliver(this.#assembly.buffer, 0, this.#assembly.length, isText);
       this.#assembly.release();
     }
     return !this.paused;
+  }
+
+  /** Forgets an unfinished message. */
+  release(): void {
+    this.#assembly.release();
   }
 
   control(bytes: Buffer, start: number, end: number, opcode: number, isLast: boolean): boolean {

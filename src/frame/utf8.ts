@@ -5,6 +5,9 @@ import { wordsOf } from './words.js';
 /** From this many bytes on, a view and the native check cost less than the loop (measured). */
 const nativeFrom = 256;
 
+/** From so many bytes on the SIMD module is faster than words, in its own memory (measured). */
+const vectorsFrom = 32;
+
 /** The bit of each byte of a word that no ASCII character has; as a signed number, which words are. */
 const highBits = 0x80808080 | 0;
 
@@ -37,12 +40,13 @@ export class Utf8Validator {
   check(bytes: Uint8Array, start: number, end: number): number {
     let i = start;
     if (this.#needed === 0) {
-      if (end - start < nativeFrom) {
+      if (end - start < nativeFrom || wordsOf(bytes).simd !== undefined) {
         i = endOfAscii(bytes, start, end);
         if (i === end) return -1;
-      } else {
+      }
+      if (end - i >= nativeFrom) {
         const cut = startOfUnfinished(bytes, end);
-        if (isUtf8(bytes.subarray(start, cut))) i = cut;
+        if (isUtf8(bytes.subarray(i, cut))) i = cut;
       }
     }
     return this.#walk(bytes, i, end);
@@ -89,7 +93,8 @@ function startOfUnfinished(bytes: Uint8Array, end: number): number {
 /** Returns where the first byte may be that is not ASCII, or `end`. */
 function endOfAscii(bytes: Uint8Array, start: number, end: number): number {
   let i = start;
-  const { words, offset } = wordsOf(bytes);
+  const { words, offset, simd } = wordsOf(bytes);
+  if (simd !== undefined && end - start >= vectorsFrom) return simd.endOfAscii(offset + start, offset + end) - offset;
   for (; i < end && ((offset + i) & 3) !== 0; i++) if (bytes[i]! >= 0x80) return i;
   let w = (offset + i) / 4;
   for (; i < end - 15; i += 16, w += 4) {

@@ -42,7 +42,8 @@ encoding('writes a 64-bit length in both of its halves', () => {
   // A buffer that only says that it is so long: room and data of 4 GiB are not needed to see the header.
   const target = Object.defineProperty(Buffer.alloc(20), 'length', { value: 2 ** 33 });
   target.set = () => {};
-  new FrameEncoder('server').writeFrame(target, 0, 0x82, { length } as Uint8Array);
+  const data = Object.defineProperty(Buffer.alloc(20), 'length', { value: length });
+  new FrameEncoder('server').writeFrame(target, 0, 0x82, data);
   assert.equal(target.subarray(0, 10), hex('827f 00000001 01020304'));
 });
 
