@@ -13,6 +13,7 @@ import {
   UsageError,
 } from '../errors.js';
 import {
+  copyBytes,
   type DeflateOptions,
   encodeClosePayload,
   isSendableCloseCode,
@@ -26,7 +27,7 @@ import { type IncomingMessage, MessageQueue } from './incoming.js';
 import { type ResolvedConnectionOptions, throwLater } from './options.js';
 import { Outbox } from './outbox.js';
 import { type MessageSource, sendFragments } from './send-stream.js';
-import { receiveBuffer } from './shared-memory.js';
+import { giveBackSlab, receiveBuffer, slabBytes, takeSlab } from './shared-memory.js';
 
 /** How a connection ended. */
 export interface CloseEvent {
@@ -170,6 +171,8 @@ export class Connection<Peer extends VerifiedPeer | undefined = VerifiedPeer> ex
   #rest: Buffer | undefined;
   #restOffset = 0;
   #restEnd = 0;
+  /** The slab in which it was kept; to be given back once it is another. */
+  #restSlab: Buffer | undefined;
   #userPaused = false;
   #reading = true;
   #pumping = false;
@@ -696,13 +699,25 @@ export class Connection<Peer extends VerifiedPeer | undefined = VerifiedPeer> ex
     const needed = waiting + end - start;
     let kept = this.#rest;
     if (kept === undefined || this.#restOffset + needed > kept.length) {
-      kept = Buffer.allocUnsafe(waiting === 0 ? needed : 2 * needed);
+      // What waits for the next turn alone is read at once then, and may lie in memory that is soon needed again.
+      const slab = kept === undefined && this.#turnOver && needed <= slabBytes ? takeSlab(true) : undefined;
+      if (slab !== undefined) this.#restSlab = slab;
+      kept = slab ?? Buffer.allocUnsafe(waiting === 0 ? needed : 2 * needed);
       this.#rest?.copy(kept, 0, this.#restOffset, this.#restEnd);
       this.#restOffset = 0;
       this.#rest = kept;
+      this.#giveBackRest();
     }
-    bytes.copy(kept, this.#restOffset + waiting, start, end);
+    copyBytes(kept, this.#restOffset + waiting, bytes, start, end);
     this.#restEnd = this.#restOffset + needed;
+  }
+
+  /** Gives the slab back in which nothing is left; not while a handler may look at it. */
+  #giveBackRest(): void {
+    const slab = this.#restSlab;
+    if (slab === undefined || slab === this.#rest || this.#pumping) return;
+    this.#restSlab = undefined;
+    giveBackSlab(slab);
   }
 
   /** Charges this turn with input, and ends it for this connection when it has had enough. */
@@ -751,6 +766,7 @@ export class Connection<Peer extends VerifiedPeer | undefined = VerifiedPeer> ex
       if (this.#hasInflatedMuch) break;
     }
     this.#pumping = false;
+    this.#giveBackRest();
     const { inflatedBytes } = this.#core;
     if (inflatedBytes > this.#inflatedBytes) this.#spend(inflatedBytes - this.#inflatedBytes);
     this.#inflatedBytes = inflatedBytes;
@@ -994,6 +1010,7 @@ export class Connection<Peer extends VerifiedPeer | undefined = VerifiedPeer> ex
     this.#discarding = true;
     this.#core.pause();
     this.#rest = undefined;
+    this.#giveBackRest();
     this.#outbox.discard();
     this.#socket.destroy();
     // A destroyed socket tells it in a later turn; a socket that was destroyed before tells nothing any more.
@@ -1061,6 +1078,7 @@ export class Connection<Peer extends VerifiedPeer | undefined = VerifiedPeer> ex
     };
     this.#event = event;
     this.#rest = undefined;
+    this.#giveBackRest();
     this.#core.release();
     clearTimeout(this.#closeTimer);
     clearTimeout(this.#stallTimer);

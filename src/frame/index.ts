@@ -8,6 +8,7 @@ export {
   isSendableCloseCode,
 } from './close-code.js';
 export { encodeClosePayload, maxCloseReasonBytes, parseClosePayload } from './close-payload.js';
+export { copyBytes } from './copy.js';
 export { type DataFrame, FrameDecoder, type FrameSink } from './decoder.js';
 export { FrameEncoder } from './encoder.js';
 export {
