@@ -699,8 +699,8 @@ export class Connection<Peer extends VerifiedPeer | undefined = VerifiedPeer> ex
     const needed = waiting + end - start;
     let kept = this.#rest;
     if (kept === undefined || this.#restOffset + needed > kept.length) {
-      // What waits for the next turn alone is read at once then, and may lie in memory that is soon needed again.
-      const slab = kept === undefined && this.#turnOver && needed <= slabBytes ? takeSlab(true) : undefined;
+      // Mostly it waits for the next turn, or for an answer to leave; fresh memory would cost more than copying (bench: C1K).
+      const slab = kept === undefined && needed <= slabBytes ? takeSlab(true) : undefined;
       if (slab !== undefined) this.#restSlab = slab;
       kept = slab ?? Buffer.allocUnsafe(waiting === 0 ? needed : 2 * needed);
       this.#rest?.copy(kept, 0, this.#restOffset, this.#restEnd);
