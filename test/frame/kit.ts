@@ -1,7 +1,7 @@
 /** What the tests of this room share: a handler that writes down what it is told, chunkings, and a seeded generator. */
 import * as assert from 'uvu/assert';
 import { LimitExceededError, PeerProtocolError } from '../../src/errors.js';
-import { type DeflateOptions, type FrameLimits, Protocol, type Role } from '../../src/frame/index.js';
+import { type DeflateOptions, type FrameLimits, Protocol, type Role, sharedMemory } from '../../src/frame/index.js';
 
 /** Bytes from hexadecimal text; spaces are for the eye. */
 export function hex(text: string): Buffer {
@@ -10,6 +10,15 @@ export function hex(text: string): Buffer {
 
 /** The masking key of the examples in RFC 6455 §5.7. */
 export const exampleKey: Buffer = hex('37fa213d');
+
+const sharedArea: Buffer = sharedMemory(64 * 1024);
+
+/** Returns a copy in memory of the SIMD module, at a place that is no multiple of a word; valid until the next call. */
+export function inSharedMemory(bytes: Uint8Array): Buffer {
+  const place = sharedArea.subarray(3, 3 + bytes.length);
+  place.set(bytes);
+  return place;
+}
 
 /** One end of a connection that writes down what it is told, a line each. */
 export interface Recording {
@@ -84,6 +93,15 @@ export function outcome(role: Role, bytes: Buffer, limits?: Partial<FrameLimits>
     two.protocol.receive(Buffer.from(bytes.subarray(0, split)));
     two.protocol.receive(Buffer.from(bytes.subarray(split)));
     compare(two, `in two parts at ${split}`);
+    if (bytes.length < sharedArea.length) {
+      const shared = record(role, limits, deflate);
+      shared.protocol.lending = true;
+      const place = inSharedMemory(bytes);
+      shared.protocol.receive(place, 0, split);
+      shared.protocol.receive(place, split, bytes.length);
+      compare(shared, `in two parts at ${split}, in shared memory`);
+      shared.protocol.release();
+    }
   }
   if (single.error !== undefined) {
     const trailed = record(role, limits, deflate);

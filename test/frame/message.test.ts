@@ -91,6 +91,56 @@ assembling('copies pieces of any length from any place', () => {
   assert.equal(assembly.take(), Buffer.concat(expected));
   assert.equal(copyOf(source, 3, 5), hex('0304'));
 });
+
+assembling('lends memory for what nobody takes, and has it back', () => {
+  const source = Buffer.from(Array.from({ length: 5000 }, (_, i) => i));
+  const lend = (announced: number): MessageAssembly => {
+    const assembly = new MessageAssembly();
+    assembly.append(source, 0, 3000, announced, true, true);
+    assembly.append(source, 3000, 5000, announced, true, true);
+    return assembly;
+  };
+  const first = lend(5000);
+  const memory = first.buffer;
+  const second = lend(60_000);
+  assert.is.not(second.buffer, memory, 'two at once have each their own');
+  assert.equal(first.buffer.subarray(0, 5000), source);
+  // What is taken is a copy: the memory itself is never given away.
+  const taken = first.take();
+  assert.is(taken.length, taken.buffer.byteLength);
+  assert.equal(taken, source);
+  second.release();
+  const third = lend(70_000);
+  assert.is(third.capacity, 1088 * kib);
+  third.release();
+  assert.is(third.capacity, 0);
+  assert.is(lend(2 * 1024 * kib).capacity, 64 * kib, 'what is too long has memory of its own');
+  const many = Array.from({ length: 12 }, () => lend(5000));
+  assert.is(new Set(many.map(({ buffer }) => buffer)).size, 12);
+  assert.is(many.filter(({ capacity }) => capacity === 5000).length, 4, 'the others have memory of their own');
+  for (const one of many) assert.equal(one.take(), source);
+});
+
+assembling('gives lent memory back when a connection is over in the middle of a message', () => {
+  const half = hex('02fe 1000 00000000 6162');
+  const hold = (): void => {
+    const { protocol } = record('server');
+    protocol.lending = true;
+    protocol.receive(Buffer.from(half));
+    assert.is(protocol.assembledBytes, 2);
+    protocol.release();
+    assert.is(protocol.assembledBytes, 0);
+  };
+  const before = new MessageAssembly();
+  before.append(Buffer.of(1), 0, 1, 1, true, true);
+  const memory = before.buffer;
+  before.release();
+  for (let round = 0; round < 20; round++) hold();
+  const after = new MessageAssembly();
+  after.append(Buffer.of(1), 0, 1, 1, true, true);
+  assert.is(after.buffer, memory);
+  after.release();
+});
 assembling.run();
 
 const limiting = suite('limits of a message (RFC 6455 §10.4)');

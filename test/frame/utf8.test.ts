@@ -1,7 +1,7 @@
 import * as assert from 'uvu/assert';
 import { Utf8Validator } from '../../src/frame/index.js';
 import { suite } from '../support/suite.js';
-import { hex, outcome, randomFrom, refuses, seed } from './kit.js';
+import { hex, inSharedMemory, outcome, randomFrom, refuses, seed } from './kit.js';
 
 const validating = suite('UTF-8 in pieces (RFC 6455 §8.1, RFC 3629 §4)');
 
@@ -38,8 +38,13 @@ function firstBad(bytes: Uint8Array): number {
 }
 
 function check(bytes: Buffer): void {
-  const validator = new Utf8Validator();
   const expected = firstBad(bytes);
+  checkIn(bytes, expected);
+  checkIn(inSharedMemory(bytes), expected);
+}
+
+function checkIn(bytes: Buffer, expected: number): void {
+  const validator = new Utf8Validator();
   assert.is(validator.check(bytes, 0, bytes.length), expected, `whole: ${bytes.toString('hex')}`);
   if (expected < 0) assert.is(validator.isComplete, isWhole(bytes));
   for (let split = 0; split <= Math.min(bytes.length, 40); split++) {
