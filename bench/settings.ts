@@ -3,38 +3,44 @@
 export interface Settings {
   /** How often each subject is measured; within a round, all subjects take their turn. */
   readonly rounds: number;
-  /** Milliseconds of one measurement of the echo, after `warmup`. */
-  readonly echoSample: number;
-  readonly echoWarmup: number;
-  /** Payload bytes of the messages of the echo. */
-  readonly echoSizes: readonly number[];
+  /** Rounds of subjects that are not core ones, and of the other Nodes. */
+  readonly otherRounds: number;
+  /** Seconds of one measurement, and before it. */
+  readonly seconds: number;
+  readonly warmup: number;
+  readonly handshakes: number;
+  readonly idleConnections: number;
+  /** Of the messages of the sending rows, so many. */
+  readonly sendShare: number;
   /** Milliseconds of one measurement of the codec. */
   readonly codecSample: number;
   readonly codecRounds: number;
-  /** Opening handshakes of one subject and round. */
-  readonly handshakes: number;
 }
 
-/** About three minutes. */
+/** About a quarter of an hour. */
 export const fullSettings: Settings = {
-  rounds: 7,
-  echoSample: 250,
-  echoWarmup: 60,
-  echoSizes: [16, 125, 1024, 16 * 1024, 64 * 1024, 1024 * 1024],
+  rounds: 5,
+  otherRounds: 3,
+  seconds: 0.6,
+  warmup: 0.25,
+  handshakes: 300,
+  idleConnections: 5000,
+  sendShare: 1,
   codecSample: 15,
   codecRounds: 11,
-  handshakes: 64,
 };
 
-/** Under half a minute: to see that it works and roughly where things stand, not to publish. */
+/** About two minutes: to see that it works and roughly where things stand, not to publish. */
 export const quickSettings: Settings = {
-  rounds: 3,
-  echoSample: 80,
-  echoWarmup: 40,
-  echoSizes: [16, 1024, 64 * 1024],
+  rounds: 1,
+  otherRounds: 1,
+  seconds: 0.2,
+  warmup: 0.15,
+  handshakes: 50,
+  idleConnections: 500,
+  sendShare: 0.1,
   codecSample: 5,
-  codecRounds: 5,
-  handshakes: 24,
+  codecRounds: 3,
 };
 
 /** Tells how far a benchmark has come. */

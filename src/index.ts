@@ -32,7 +32,16 @@ export type {
   TrustOptions,
   UpgradeRequest,
 } from './endpoint/index.js';
-export { AttachedServer, attach, Connection, connect, createServer, observe, Server } from './endpoint/index.js';
+export {
+  AttachedServer,
+  attach,
+  broadcast,
+  Connection,
+  connect,
+  createServer,
+  observe,
+  Server,
+} from './endpoint/index.js';
 export {
   type CloseFrame,
   ConnectionClosedError,

@@ -23,6 +23,7 @@ import {
 } from '../frame/index.js';
 import type { DeflateParameters } from '../handshake/index.js';
 import { readsWritesAtOnce, receiveInto, type VerifiedPeer } from '../tls/index.js';
+import type { PreparedMessage } from './broadcast.js';
 import { type IncomingMessage, MessageQueue } from './incoming.js';
 import { type ResolvedConnectionOptions, throwLater } from './options.js';
 import { Outbox } from './outbox.js';
@@ -131,6 +132,9 @@ function deflateOptions(agreed: DeflateParameters, role: Role, level: number | u
  */
 export let expel: (connection: Connection<VerifiedPeer | undefined>, reason: string) => void;
 
+/** Sends a message that many connections are sent; returns whether it was taken. For `broadcast` alone. */
+export let sendPrepared: (connection: Connection<VerifiedPeer | undefined>, message: PreparedMessage) => boolean;
+
 /**
  * An open connection to a verified peer. Its events are those of `ConnectionEvents`; it never emits `error`.
  *
@@ -200,6 +204,8 @@ export class Connection<Peer extends VerifiedPeer | undefined = VerifiedPeer> ex
   #compressesStream = false;
   /** Messages of at least so many bytes are compressed; `Infinity`: none. */
   readonly #threshold: number;
+  /** The window that messages are compressed with, if they are. */
+  readonly #windowBits: number;
   #drainWaiters: Array<() => void> = [];
   #pendingPong: Buffer | undefined;
 
@@ -229,6 +235,8 @@ export class Connection<Peer extends VerifiedPeer | undefined = VerifiedPeer> ex
     this.protocol = parts.protocol;
     this.extensions = parts.extensions;
     this.#threshold = parts.deflate === undefined ? Number.POSITIVE_INFINITY : (parts.options.deflate?.threshold ?? 1);
+    const { deflate, role } = parts;
+    this.#windowBits = (role === 'server' ? deflate?.serverMaxWindowBits : deflate?.clientMaxWindowBits) ?? 15;
     this.remoteAddress = parts.remoteAddress;
     this.remotePort = parts.remotePort;
     this.#socket = parts.socket;
@@ -324,13 +332,8 @@ export class Connection<Peer extends VerifiedPeer | undefined = VerifiedPeer> ex
    */
   send(data: string | ArrayBufferView | ArrayBuffer | SharedArrayBuffer): boolean {
     if (typeof data === 'string') return this.#sendText(data);
-    const bytes = asBytes(data);
-    if (bytes === undefined) {
-      throw new UsageError(
-        'not-a-message',
-        `send() takes a string or bytes, not ${data === null ? 'null' : typeof data}`,
-      );
-    }
+    const bytes = bytesOf(data);
+    if (bytes === undefined) throw notAMessage('send', data);
     return this.#sendBytes(bytes, 0, bytes.length, false);
   }
 
@@ -361,6 +364,25 @@ export class Connection<Peer extends VerifiedPeer | undefined = VerifiedPeer> ex
     this.#outbox.commit(this.#core.writeMessage(target, this.#outbox.length, bytes, isText, start, end));
     this.#messagesSent++;
     return this.#belowMark();
+  }
+
+  #sendPrepared(message: PreparedMessage): boolean {
+    const { bytes, isText } = message;
+    if (!this.#canSend) return false;
+    // A client masks each frame by itself, and what waits behind another message is compressed when its turn comes.
+    if (this.role === 'client' || this.#mustWait) {
+      this.#sendBytes(bytes, 0, bytes.length, isText);
+      return this.#outbox.isAlive;
+    }
+    const compresses = bytes.length >= this.#threshold;
+    const compressed = compresses ? message.compressed(this.#windowBits, this.#options.deflate?.level) : undefined;
+    const frame = compressed ?? message.plain;
+    if (!this.#mayBuffer(frame.length)) return false;
+    this.#core.beginPrepared(compressed !== undefined);
+    this.#outbox.add(frame);
+    this.#messagesSent++;
+    this.#belowMark();
+    return true;
   }
 
   #sendText(text: string): boolean {
@@ -600,7 +622,7 @@ export class Connection<Peer extends VerifiedPeer | undefined = VerifiedPeer> ex
    * @throws UsageError if the payload is longer
    */
   ping(payload: string | ArrayBufferView | ArrayBuffer = noBytes): boolean {
-    const bytes = typeof payload === 'string' ? Buffer.from(payload) : asBytes(payload);
+    const bytes = typeof payload === 'string' ? Buffer.from(payload) : bytesOf(payload);
     if (bytes === undefined || bytes.length > 125) {
       throw new UsageError(
         'control-payload-too-long',
@@ -911,6 +933,7 @@ export class Connection<Peer extends VerifiedPeer | undefined = VerifiedPeer> ex
   }
 
   static {
+    sendPrepared = (connection, message) => connection.#sendPrepared(message);
     expel = (connection, reason) => {
       void connection.close(1008, reason);
       connection.#discarding = true;
@@ -1185,8 +1208,13 @@ export class Connection<Peer extends VerifiedPeer | undefined = VerifiedPeer> ex
   }
 }
 
+export function notAMessage(call: string, data: unknown): UsageError {
+  const what = data === null ? 'null' : typeof data;
+  return new UsageError('not-a-message', `${call}() takes a string or bytes, not ${what}`);
+}
+
 /** Returns the bytes of a view or buffer, exactly those (T13); `undefined` for anything else. */
-function asBytes(data: unknown): Uint8Array | undefined {
+export function bytesOf(data: unknown): Uint8Array | undefined {
   if (data instanceof Uint8Array) return data;
   if (ArrayBuffer.isView(data)) return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
   if (data instanceof ArrayBuffer || data instanceof SharedArrayBuffer) return new Uint8Array(data);

@@ -9,6 +9,7 @@ export type {
 } from './acceptor.js';
 export { AttachedServer, type AttachOptions, attach } from './attach.js';
 export type { AuthorizationVerdict } from './authorize.js';
+export { broadcast } from './broadcast.js';
 export { type AuthorizeServer, type ConnectOptions, connect } from './client.js';
 export {
   type CloseEvent,

@@ -5,6 +5,7 @@
  */
 import { Buffer } from 'node:buffer';
 import type { Duplex } from 'node:stream';
+import { copyBytes } from '../frame/index.js';
 import { giveBackLong, giveBackSlab, slabBytes, takeLong, takeSlab } from './shared-memory.js';
 
 /** Bytes of the first allocation; a slice of Node's pool, so that a small answer costs no memory of its own. */
@@ -40,6 +41,8 @@ export class Outbox {
   /** The memory of what is in flight, up to `#writingEnd`; `undefined` when it was a slab. */
   #writing: Buffer | undefined;
   #writingEnd = 0;
+  /** Whether others write the same memory. */
+  #writingIsShared = false;
   #writtenBytes = 0;
   #hint = smallest;
   #scheduled = false;
@@ -55,7 +58,8 @@ export class Outbox {
     const writing = this.#writing;
     if (writing !== undefined) {
       if (this.#inFlight > 0) return this.#writePiece(writing);
-      giveBackLong(writing);
+      if (!this.#writingIsShared) giveBackLong(writing);
+      this.#writingIsShared = false;
       this.#writing = undefined;
     }
     if (this.#length > 0) this.flush();
@@ -135,6 +139,23 @@ export class Outbox {
         if (!this.#held) this.flush();
       });
     }
+  }
+
+  /**
+   * Adds a frame that many connections are sent. A long one is not copied when nothing is to leave before it, so that it
+   * is in memory once, however slow they read.
+   */
+  add(frame: Buffer): void {
+    if (frame.length > longBurst && this.#length === 0 && this.#inFlight === 0 && !this.#dead) {
+      this.#events.written?.(frame);
+      this.#inFlight = frame.length;
+      this.#writing = frame;
+      this.#writingEnd = frame.length;
+      this.#writingIsShared = true;
+      return this.#writePiece(frame);
+    }
+    copyBytes(this.reserve(frame.length), this.#length, frame, 0, frame.length);
+    this.commit(this.#length + frame.length);
   }
 
   /** Holds writes back until `release`, so that everything sent from one read event leaves in one write. */

@@ -1,10 +1,11 @@
 /** Frames → bytes, written into memory that the caller has made room for (RFC 6455 §5.2). */
-import type { Buffer } from 'node:buffer';
+import { Buffer } from 'node:buffer';
 import { copyBytes } from './copy.js';
 import { usageError } from './errors.js';
-import { length16, length64, maskBit, maxLength16, maxShortLength } from './header.js';
+import { finBit, length16, length64, maskBit, maxLength16, maxShortLength, rsv1Bit } from './header.js';
 import { mask, writeMaskingKey } from './masking.js';
 import { nextMaskingKey } from './masking-key.js';
+import { opcodes } from './opcode.js';
 import type { Role } from './role.js';
 
 /** Up to this many bytes a loop costs less than the call of a native encoder (measured). */
@@ -104,4 +105,13 @@ export class FrameEncoder {
     }
     return end;
   }
+}
+
+/** Returns a whole message as one frame of a server, which is not masked and so the same for every client. */
+export function encodeServerFrame(payload: Uint8Array, isText: boolean, isCompressed: boolean): Buffer {
+  const encoder = new FrameEncoder('server');
+  const frame = Buffer.allocUnsafeSlow(encoder.frameSize(payload.length));
+  const first = finBit | (isCompressed ? rsv1Bit : 0) | (isText ? opcodes.text : opcodes.binary);
+  encoder.writeFrame(frame, 0, first, payload);
+  return frame;
 }

@@ -10,7 +10,7 @@ export {
 export { encodeClosePayload, maxCloseReasonBytes, parseClosePayload } from './close-payload.js';
 export { copyBytes } from './copy.js';
 export { type DataFrame, FrameDecoder, type FrameSink } from './decoder.js';
-export { FrameEncoder } from './encoder.js';
+export { encodeServerFrame, FrameEncoder } from './encoder.js';
 export {
   type FrameUsageCode,
   type HeaderFault,
@@ -24,7 +24,7 @@ export { defaultFrameLimits, type FrameLimits } from './limits.js';
 export { mask, readMaskingKey, writeMaskingKey } from './masking.js';
 export { nextMaskingKey } from './masking-key.js';
 export { isControlOpcode, opcodeName, opcodes } from './opcode.js';
-export { type DeflateOptions, defaultDeflateLevel, longestAtOnce } from './permessage-deflate.js';
+export { compressAlone, type DeflateOptions, defaultDeflateLevel, longestAtOnce } from './permessage-deflate.js';
 export { Protocol, type ProtocolOptions } from './protocol.js';
 export type { ProtocolHandler } from './receiver.js';
 export type { Role } from './role.js';

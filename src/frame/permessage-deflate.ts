@@ -152,6 +152,15 @@ export class Deflater {
     return isLast ? withoutFlushEnd(deflated) : deflated;
   }
 
+  /**
+   * Forgets what was sent before: what is compressed next refers to none of it. Two compressed streams on one connection
+   * would each refer to bytes that the peer has not where they look for them (T23).
+   */
+  forget(): void {
+    this.#mustBeIdle();
+    this.#history.clear();
+  }
+
   #optionsFor({ length }: Uint8Array, looksBack: boolean): ZlibOptions {
     // The last message, if it was about as long, lies within reach; what costs is reading the dictionary, all of it.
     const back = Math.max(leastDictionary, length + (length >> 2));
@@ -174,6 +183,22 @@ export class Deflater {
   #mustBeIdle(): void {
     if (this.#isBusy) throw usageError('compression-under-way', 'the last message is still being compressed');
   }
+}
+
+/**
+ * Returns the payload of a message that refers to no other one, for any connection whose window is this or a larger one;
+ * `undefined` if it is better sent as it is.
+ *
+ * @param level default `defaultDeflateLevel`.
+ */
+export function compressAlone(data: Uint8Array, windowBits: number, level?: number): Buffer | undefined {
+  const options = {
+    ownContextTakeover: false,
+    ownWindowBits: windowBits,
+    peerContextTakeover: false,
+    peerWindowBits: 15,
+  };
+  return new Deflater(level === undefined ? options : { ...options, level }).compress(data);
 }
 
 /** RFC 7692 §7.2.1: the sender leaves out the end of its last flush. */

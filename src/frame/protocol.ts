@@ -255,6 +255,18 @@ export class Protocol {
   }
 
   /**
+   * Says that a message is sent next whose frame was made by `encodeServerFrame`.
+   *
+   * @param isCompressed whether it was compressed: by `compressAlone`, and not as part of this connection's stream. What
+   *   is compressed next then refers to nothing before it.
+   * @throws UsageError as `writeMessage`; `compression-under-way`.
+   */
+  beginPrepared(isCompressed: boolean): void {
+    this.#beginMessage();
+    if (isCompressed) this.#mustCompress().forget();
+  }
+
+  /**
    * Writes a fragment of a message (RFC 6455 §5.4) and returns the offset after it. `data` is not touched.
    *
    * @param isText whether the message is text; looked at in its first fragment.

@@ -1,28 +1,39 @@
 import { spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import * as tls from 'node:tls';
 import { fileURLToPath } from 'node:url';
 import * as assert from 'uvu/assert';
+import { Bed } from '../../bench/bed.js';
+import { charts } from '../../bench/charts.js';
 import { measureCodec } from '../../bench/codec.js';
 import { measureCompression } from '../../bench/compression.js';
-import { measureEcho } from '../../bench/echo.js';
-import { measureHandshakes } from '../../bench/handshake.js';
+import { buildLoad } from '../../bench/load/build.js';
+import { type Files, Generator } from '../../bench/load/generator.js';
 import { describeMachine, describeVersions } from '../../bench/machine.js';
-import { loadBufferutil, loadWs } from '../../bench/peers.js';
+import { markdown, renewed, shownRatio } from '../../bench/markdown.js';
+import { measureEcho, measureFairness, measureHandshakes, measureIdle, measureSend } from '../../bench/measure.js';
+import { benchFolder, loadWs } from '../../bench/peers.js';
 import { type Report, reportFormat } from '../../bench/report.js';
-import type { Settings } from '../../bench/settings.js';
+import { echoRows, handshakeRows, loadOptions } from '../../bench/rows.js';
+import { quickSettings, type Settings } from '../../bench/settings.js';
 import { quantile, ratio, summarize, verdict } from '../../bench/statistics.js';
-import { availableSubjects } from '../../bench/subject.js';
-import { formatReport } from '../../bench/table.js';
+import { subjects } from '../../bench/subjects/registry.js';
 import { createBlock } from '../../bench/wire.js';
+import { clientCredentials, serverCredentials } from '../support/ends.js';
 import { suite } from '../support/suite.js';
 
 const tiny: Settings = {
-  rounds: 1,
-  echoSample: 5,
-  echoWarmup: 1,
-  echoSizes: [125],
+  ...quickSettings,
+  seconds: 0.1,
+  warmup: 0.05,
+  handshakes: 24,
+  idleConnections: 120,
+  sendShare: 0.2,
   codecSample: 0.05,
   codecRounds: 1,
-  handshakes: 2,
 };
 
 const quiet = (): void => {};
@@ -89,38 +100,136 @@ benchmarks('refuse an unknown name and an unknown option with exit code 2', () =
   assert.is(run('--fast').status, 2);
 });
 
-benchmarks('measure every subject that is installed, and report it in 80 columns and in JSON', async () => {
-  const report: Report = {
-    format: reportFormat,
-    date: new Date(0).toISOString(),
-    machine: describeMachine(),
-    versions: describeVersions(),
-    settings: tiny,
-    codec: await measureCodec(tiny, quiet),
-    compression: await measureCompression(tiny, quiet),
-    echo: await measureEcho(tiny, quiet),
-    handshake: await measureHandshakes(tiny, quiet),
-  };
-  const subjects = availableSubjects();
-  assert.is(subjects.includes('ws'), loadWs() !== undefined);
-  assert.is(subjects.includes('ws+bufferutil'), loadBufferutil() !== undefined);
-  assert.is(report.echo!.length, 2 * tiny.echoSizes.length * subjects.length);
-  assert.is(report.handshake!.length, 2 * availableSubjects(['raw', 'ours', 'ws']).length);
+const named = (...ids: readonly string[]) =>
+  subjects
+    .filter(({ id }) => ids.includes(id))
+    .map((subject) => ({ subject, binary: process.execPath, node: process.versions.node.split('.')[0]! }));
 
-  const numbers: number[] = [];
-  const json = JSON.stringify(report, (_key, value: unknown) => {
-    if (typeof value === 'number') numbers.push(value);
-    return value;
+/** A server that answers an upgrade, and then says other bytes than it is sent. */
+async function lyingServer(): Promise<tls.Server> {
+  const server = tls.createServer({ ...serverCredentials(), requestCert: true }, (socket) => {
+    socket.on('error', () => {});
+    socket.once('data', () => {
+      socket.write('HTTP/1.1 101 Switching Protocols\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n');
+      socket.on('data', () => socket.write(Buffer.alloc(100, 0x82)));
+    });
   });
-  assert.equal(JSON.parse(json), report);
-  assert.ok(numbers.every((number) => Number.isFinite(number) && number >= 0));
-  assert.ok(report.codec!.every(({ nanoseconds }) => nanoseconds.median > 0));
-  assert.is(report.compression!.length, 6 * (loadWs() === undefined ? 3 : 5));
-  assert.ok(report.echo!.every(({ rate }) => rate.median > 0));
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return server;
+}
 
-  const lines = formatReport(report).split('\n');
-  for (const line of lines) assert.ok(line.length <= 80, `${line.length} columns: ${line}`);
-  if (loadWs() === undefined) console.log('ws is not installed in bench/: measured without it');
+benchmarks(
+  'measure raw node:tls and this package in every scenario, and report it',
+  async () => {
+    const bed = new Bed();
+    try {
+      if (bed.withoutC !== undefined) console.log(`THE LOAD IN C WAS NOT TESTED: ${bed.withoutC}`);
+      const entries = named('raw', 'ours', 'ours-message', 'ours-public');
+      const rows = [];
+      for (const row of echoRows.filter(({ size }) => size === 125 || size === 1024 || size === 1024 * 1024)) {
+        const able = entries.filter(
+          ({ subject }) => row.kind !== 'compressed' || (subject.compresses && subject.kind === 'ws'),
+        );
+        rows.push(...(await measureEcho(bed, row, able, 1, tiny, quiet)));
+      }
+      const handshakes = [];
+      for (const row of handshakeRows.filter(({ concurrency }) => concurrency === 8)) {
+        handshakes.push(...(await measureHandshakes(bed, row, named('raw', 'ours'), tiny, quiet)));
+      }
+      assert.is(handshakes.length, 8, 'both, in TLS 1.3 and 1.2, full and resumed');
+      const script = fileURLToPath(new URL('subjects/send.mjs', benchFolder));
+      const send = await measureSend(
+        bed,
+        { size: 1024, count: 100_000, target: 1 },
+        [
+          { id: 'raw', args: [script, 'raw'] },
+          { id: 'ours', args: [script, 'ours'] },
+        ],
+        tiny,
+        quiet,
+      );
+      const idle = await measureIdle(bed, named('raw', 'ours'), tiny, quiet);
+      const fairness = await measureFairness(bed, named('ours'), { ...tiny, seconds: 0.05 }, quiet);
+      const report: Report = {
+        format: reportFormat,
+        date: new Date(0).toISOString(),
+        command: 'npm test',
+        generator: bed.generator.name,
+        machine: describeMachine(),
+        versions: describeVersions(),
+        settings: tiny,
+        subjects: subjects.map(({ id, label, note }) => ({ id, label, version: '', note })),
+        rows,
+        handshakes,
+        send,
+        idle,
+        fairness,
+        startup: [],
+        codec: await measureCodec(tiny, quiet),
+        compression: await measureCompression(tiny, quiet),
+      };
+      assert.is(rows.filter(({ scenario, size }) => scenario === 'L' && size === 125).length, 4);
+      for (const row of rows) assert.ok(row.cpuUs.median > 0 && row.perSecond.median > 0, JSON.stringify(row));
+      for (const { subject, ratioToRaw } of rows.filter(({ kind }) => kind === 'binary')) {
+        if (subject === 'raw') assert.equal(ratioToRaw, { median: 1, low: 1, high: 1 });
+        else assert.ok(ratioToRaw!.median > 0);
+      }
+
+      assert.is(report.compression.length, 6 * (loadWs() === undefined ? 3 : 5));
+      const text = markdown(report);
+      assert.match(text, /\| C 125 B \| /);
+      assert.match(text, /\| TLS 1\.3, resumed, 8 at a time \| /);
+      assert.is(/.{0,80}(NaN|undefined|Infinity).*/.exec(text)?.[0], undefined);
+      const drawn = charts(report);
+      assert.equal([...drawn.keys()], ['cpu.svg', 'throughput.svg', 'ratio.svg', 'latency.svg']);
+      for (const chart of drawn.values()) assert.not.match(chart, /.{30}(NaN|undefined|Infinity)/);
+    } finally {
+      bed.close();
+    }
+  },
+  { deadline: 120_000 },
+);
+
+benchmarks('compare every byte that comes back', async () => {
+  const built = buildLoad();
+  if ('missing' in built) return console.log(`THE LOAD IN C WAS NOT TESTED: ${built.missing}`);
+  const folder = mkdtempSync(join(tmpdir(), 'mtls-ws-'));
+  const files = Object.fromEntries(
+    Object.entries(clientCredentials()).map(([name, pem]) => {
+      writeFileSync(join(folder, name), pem, { mode: 0o600 });
+      return [name, join(folder, name)];
+    }),
+  ) as unknown as Files;
+  const server = await lyingServer();
+  try {
+    const { port } = server.address() as { port: number };
+    const target = { port, pid: process.pid, kind: 'ws' } as const;
+    await new Generator('c', [built.path], files).run('echo', target, loadOptions(echoRows[1]!)).then(
+      () => assert.unreachable(),
+      ({ message }: Error) =>
+        assert.is(message, 'load: the echo differs at byte 1 of the connection: 0x82 came, 0x7d expected'),
+    );
+  } finally {
+    server.close();
+    rmSync(folder, { recursive: true });
+  }
+});
+
+benchmarks('draw what the committed results say, in the page about performance too', () => {
+  const read = (path: string): string => readFileSync(new URL(path, benchFolder), 'utf8');
+  const report = JSON.parse(read('results/latest.json')) as Report;
+  assert.is(report.format, reportFormat);
+  assert.is(read('results/latest.md'), markdown(report));
+  for (const [name, chart] of charts(report)) assert.is(read(`results/${name}`), chart, name);
+  const page = read('../docs/performance.md');
+  assert.is(page, renewed(page, report));
+});
+
+benchmarks('show a ratio as one only when the rounds agree', () => {
+  assert.is(shownRatio({ median: 0.5, low: 0.4, high: 0.9 }, 5), '0.50');
+  assert.is(shownRatio({ median: 0.98, low: 0.9, high: 1.1 }, 5), '≈ 0.98');
+  assert.is(shownRatio(undefined, 5), '–');
 });
 
 benchmarks.run();
