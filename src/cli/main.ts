@@ -5,6 +5,7 @@
  */
 import { escapeText } from '../text.js';
 import { readArguments } from './arguments.js';
+import { bench } from './bench.js';
 import type { Command } from './command.js';
 import { conformanceClient, conformanceList, conformanceSelf, conformanceServer } from './conformance.js';
 import { connectCommand } from './connect.js';
@@ -35,6 +36,7 @@ const commands: readonly Command[] = [
   conformanceClient,
   conformanceSelf,
   conformanceList,
+  bench,
 ];
 
 async function main(given: readonly string[]): Promise<ExitCode> {
