@@ -5,39 +5,31 @@
  */
 import { escapeText } from '../text.js';
 import { readArguments } from './arguments.js';
-import { bench } from './bench.js';
 import type { Command } from './command.js';
-import { conformanceClient, conformanceList, conformanceSelf, conformanceServer } from './conformance.js';
-import { connectCommand } from './connect.js';
-import { demo } from './demo.js';
-import { doctor } from './doctor.js';
 import { failure } from './failure.js';
 import { type ExitCode, exitCodes, usageFault } from './fault.js';
 import { commandHelp, groupHelp, programHelp } from './help.js';
-import { pkiInit } from './pki.js';
-import { pkiIssue, pkiIssueCa } from './pki-issue.js';
-import { pkiRevoke } from './pki-revoke.js';
-import { pkiShow } from './pki-show.js';
-import { serve } from './serve.js';
 import { fitted, paintFor } from './terminal.js';
 import { version } from './version.js';
 
-const commands: readonly Command[] = [
-  serve,
-  connectCommand,
-  pkiInit,
-  pkiIssue,
-  pkiIssueCa,
-  pkiRevoke,
-  pkiShow,
-  doctor,
-  demo,
-  conformanceServer,
-  conformanceClient,
-  conformanceSelf,
-  conformanceList,
-  bench,
-];
+/** The commands by name, in the order of the help. One is loaded when it is asked for: `serve` does not wait for the rest. */
+const commands: Readonly<Record<string, () => Promise<Command>>> = {
+  serve: async () => (await import('./serve.js')).serve,
+  connect: async () => (await import('./connect.js')).connectCommand,
+  'pki init': async () => (await import('./pki.js')).pkiInit,
+  'pki issue': async () => (await import('./pki-issue.js')).pkiIssue,
+  'pki issue-ca': async () => (await import('./pki-issue.js')).pkiIssueCa,
+  'pki revoke': async () => (await import('./pki-revoke.js')).pkiRevoke,
+  'pki show': async () => (await import('./pki-show.js')).pkiShow,
+  doctor: async () => (await import('./doctor.js')).doctor,
+  demo: async () => (await import('./demo.js')).demo,
+  'conformance server': async () => (await import('./conformance.js')).conformanceServer,
+  'conformance client': async () => (await import('./conformance.js')).conformanceClient,
+  'conformance self': async () => (await import('./conformance.js')).conformanceSelf,
+  'conformance list': async () => (await import('./conformance.js')).conformanceList,
+  bench: async () => (await import('./bench.js')).bench,
+};
+const names = Object.keys(commands);
 
 async function main(given: readonly string[]): Promise<ExitCode> {
   const paint = paintFor(process.stdout, process.env);
@@ -45,19 +37,20 @@ async function main(given: readonly string[]): Promise<ExitCode> {
   const args = given[0] === 'help' ? [...given.slice(1), '--help'] : given;
   const [first] = args;
   if (isHelp(first) || first === 'help') {
-    process.stdout.write(programHelp(commands, paint));
+    process.stdout.write(programHelp(await loadAll(names), paint));
     return exitCodes.done;
   }
   if (first === '--version') {
     process.stdout.write(`${version()}\n`);
     return exitCodes.done;
   }
-  const group = commands.filter(({ name }) => name.startsWith(`${first} `));
+  const group = names.filter((name) => name.startsWith(`${first} `));
   if (group.length > 0 && isHelp(args[1])) {
-    process.stdout.write(groupHelp(first!, group, paint));
+    process.stdout.write(groupHelp(first!, await loadAll(group), paint));
     return exitCodes.done;
   }
-  const { command, rest } = findCommand(args);
+  const { name, rest } = findCommand(args);
+  const command = await commands[name]!();
   const { settings, operands } = readArguments(command, rest, process.env);
   if (settings.help === true) {
     process.stdout.write(commandHelp(command, paint));
@@ -70,19 +63,22 @@ function isHelp(arg: string | undefined): boolean {
   return arg === '--help' || arg === '-h';
 }
 
-/** The command of the first words, and what stands behind them. */
-function findCommand(args: readonly string[]): { command: Command; rest: readonly string[] } {
+async function loadAll(wanted: readonly string[]): Promise<Command[]> {
+  return Promise.all(wanted.map((name) => commands[name]!()));
+}
+
+/** The name of the command that the first words are, and what stands behind them. */
+function findCommand(args: readonly string[]): { name: string; rest: readonly string[] } {
   const [first, second] = args;
   if (first === undefined) throw usageFault('no command was given', 'try mtls-ws demo, or see mtls-ws --help');
   if (first.startsWith('-')) {
     throw usageFault(`"${escapeText(first)}" stands before the command`, 'flags come after it, see mtls-ws --help');
   }
-  const one = commands.find(({ name }) => name === first);
-  if (one !== undefined) return { command: one, rest: args.slice(1) };
-  const two = commands.find(({ name }) => name === `${first} ${second}`);
-  if (two !== undefined) return { command: two, rest: args.slice(2) };
-  const isGroup = commands.some(({ name }) => name.startsWith(`${first} `));
-  const given = isGroup && second !== undefined ? `${first} ${second}` : first;
+  if (names.includes(first)) return { name: first, rest: args.slice(1) };
+  const two = `${first} ${second}`;
+  if (names.includes(two)) return { name: two, rest: args.slice(2) };
+  const isGroup = names.some((name) => name.startsWith(`${first} `));
+  const given = isGroup && second !== undefined ? two : first;
   const advice = `see mtls-ws ${isGroup ? `${first} ` : ''}--help`;
   throw usageFault(`"${escapeText(given)}" is not a command`, advice);
 }
@@ -102,7 +98,7 @@ process.on('uncaughtException', (error) => process.exit(report(error)));
 
 /** Says what happened on one line; returns the exit code. */
 function report(error: unknown): ExitCode {
-  const name = commands.find((command) => `${args.join(' ')} `.startsWith(`${command.name} `))?.name;
+  const name = names.find((command) => `${args.join(' ')} `.startsWith(`${command} `));
   const { line, exitCode } = failure(error);
   const text = `mtls-ws${name === undefined ? '' : ` ${name}`}: ${line}`;
   process.stderr.write(`${fitted(text, process.stderr)}\n`);
