@@ -364,4 +364,51 @@ examples('conformance-client goes through the cases that mtls-ws conformance cli
   assert.is(code, 0);
 });
 
+examples('cluster.ts listens in several processes, replaces them while clients go on, and ends with 1001', async () => {
+  const port = 20_000 + (process.pid % 20_000);
+  const program = example('cluster', String(port), '2');
+  try {
+    await program.match('stdout', /2 workers listen on/);
+    const url = `wss://localhost:${port}/`;
+    const workerOf = async (connection: Connection): Promise<string> => {
+      const answer = once(connection, 'message');
+      connection.send('who?');
+      return /^worker (\d+): who\?$/.exec(String((await answer)[0]))![1]!;
+    };
+    const open = await Promise.all(Array.from({ length: 8 }, () => connect(url, credentials())));
+    const before = new Set(await Promise.all(open.map(workerOf)));
+    assert.is(before.size, 2, 'both have clients');
+
+    // A worker resumes the session that another one made: they share the key of the tickets.
+    let maker = '';
+    let isShared = false;
+    for (let tries = 0; tries < 20 && !isShared; tries++) {
+      const connection = await connect(url, { ...credentials(), sessionResumption: true });
+      const worker = await workerOf(connection);
+      isShared = connection.peer.tls.resumed && worker !== maker;
+      maker = worker;
+      await connection.close();
+    }
+    assert.ok(isShared);
+
+    program.child.kill('SIGHUP');
+    const ends = await Promise.all(open.map(({ closed }) => closed));
+    assert.ok(ends.every(({ code }) => code === 1001));
+    await program.match('stdout', /all workers are new/);
+    const fresh = await connect(url, credentials());
+    assert.not(before.has(await workerOf(fresh)));
+
+    // One that is killed is replaced.
+    process.kill(Number(await workerOf(fresh)), 'SIGKILL');
+    assert.is((await fresh.closed).code, 1006);
+    await program.match('stderr', /worker \d+ died, another one takes its place/);
+    const again = await connect(url, credentials());
+    program.child.kill('SIGTERM');
+    assert.is((await again.closed).code, 1001);
+    assert.is((await program.outcome).code, 0);
+  } finally {
+    await end(program);
+  }
+});
+
 examples.run();

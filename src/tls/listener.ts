@@ -258,7 +258,7 @@ export class Listener {
         onError(new UsageError('server-closed', 'the server was closed before it listened'));
       };
       // Throws if it listens already; all that it emits comes later.
-      server.listen({ ...options, exclusive: true });
+      server.listen(options);
       server.on('listening', onListening);
       server.on('error', onError);
       server.on('close', onClose);

@@ -14,7 +14,7 @@ export const python = '/usr/bin/python3';
 
 export const requireFromBench: NodeJS.Require = createRequire(join(root, 'bench/package.json'));
 
-export type Tool = 'openssl' | 'curl' | 'npm' | 'python3' | 'python3-websockets' | 'ws' | 'chromium';
+export type Tool = 'openssl' | 'curl' | 'npm' | 'python3' | 'python3-websockets' | 'ws' | 'chromium' | 'haproxy';
 
 const tools: Readonly<Record<Tool, { install: string; isThere: () => boolean }>> = {
   openssl: { install: 'apt-get install openssl', isThere: () => runs('openssl', ['version']) },
@@ -22,6 +22,7 @@ const tools: Readonly<Record<Tool, { install: string; isThere: () => boolean }>>
   npm: { install: 'apt-get install npm', isThere: () => runs('npm', ['--version']) },
   python3: { install: 'apt-get install python3', isThere: () => runs(python, ['--version']) },
   chromium: { install: 'apt-get install chromium', isThere: () => runs('chromium', ['--version']) },
+  haproxy: { install: 'apt-get install haproxy', isThere: () => runs('haproxy', ['-v']) },
   'python3-websockets': {
     install: 'apt-get install python3-websockets',
     isThere: () => runs(python, ['-c', 'import websockets']),
