@@ -1,9 +1,10 @@
 // `npm run constrained`: measures again what stands in docs/constrained.md, and prints it.
 // --write renews the page, --check holds it to what does not vary (no measurement), --only PART does a part, --rounds N.
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import * as os from 'node:os';
 import { parseArgs } from 'node:util';
 import {
+  bundled,
   compressing,
   connections,
   demo,
@@ -97,6 +98,15 @@ const parts = {
       );
     },
   },
+  bundle: {
+    head: ['the package', 'KiB', 'ms of `import` more than an empty program', 'MiB of RSS with 1 connection'],
+    rows: ['as it is', 'one file', 'one file, minified'],
+    async measure({ rounds }) {
+      const forms = (await bundled(3 * rounds)) ?? this.rows.map(() => undefined);
+      const kibOf = (bytes) => kib(bytes ?? reachedBytes());
+      return forms.map((form) => (form ? [kibOf(form.bytes), form.ms.toFixed(0), mib(form.rss)] : ['–', '–', '–']));
+    },
+  },
   memory: {
     head: [
       'MiB of RSS with',
@@ -187,6 +197,12 @@ const parts = {
     },
   },
 };
+
+/** The bytes of all modules that `import 'mtls-ws'` loads. */
+function reachedBytes() {
+  const { modules } = loadedBy('dist/src/index.js');
+  return modules.reduce((sum, path) => sum + statSync(new URL(`../dist/src/${path}`, import.meta.url)).size, 0);
+}
 
 function modulesByRoom() {
   const { modules, builtins, webAssembly } = loadedBy('dist/src/index.js');
