@@ -36,6 +36,7 @@ const roomOf = (path) => (path.includes('/') ? path.slice(0, path.indexOf('/')) 
 /** Settings of Node.js and of the system that are said to save memory. */
 const nodeSettings = [
   { label: 'none' },
+  { label: 'none, again' },
   { label: tick('--max-old-space-size=32'), flags: ['--max-old-space-size=32'] },
   { label: tick('--max-semi-space-size=1'), flags: ['--max-semi-space-size=1'] },
   { label: tick('--optimize-for-size'), flags: ['--optimize-for-size'] },
