@@ -199,8 +199,8 @@ async function measure({ only, row, subjects: wanted, settings }: Arguments): Pr
 
 /** Five digits are more than can be trusted. */
 function rounded(report: Report): Report {
-  const json = JSON.stringify(report, (key, value: unknown) =>
-    typeof value === 'number' && key !== 'format' ? Number(value.toPrecision(5)) : value,
+  const json = JSON.stringify(report, (_key, value: unknown) =>
+    typeof value === 'number' && !Number.isInteger(value) ? Number(value.toPrecision(5)) : value,
   );
   return JSON.parse(json) as Report;
 }

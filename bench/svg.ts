@@ -83,7 +83,7 @@ export interface LineChart {
 
 /** Lines on two logarithmic scales, each with its name at its end. */
 export function lineChart({ title, sub, series, xName, yName }: LineChart): string {
-  const [width, height, left, top, right, bottom] = [860, 440, 76, 60, 190, 36];
+  const [width, height, left, top, right, bottom] = [900, 440, 76, 60, 220, 36];
   const xs = [...new Set(series.flatMap(({ points }) => points.map(({ x }) => x)))].sort((a, b) => a - b);
   const ys = series.flatMap(({ points }) => points.map(({ y }) => y));
   const ticks = decades(Math.min(...ys), Math.max(...ys));
@@ -163,7 +163,9 @@ export function ratioChart({ title, sub, rows, legend }: BarChart): string {
         ...bars.map(({ look, value, low, high }, i) => {
           const at = y + i * (barHeight + 2);
           const [from, to] = [Math.min(place(value), place(1)), Math.max(place(value), place(1))];
-          const beyond = value < 1 ? place(low) - 4 : Math.max(place(high), place(1)) + 4;
+          // The number stands behind all that is drawn on its side.
+          const marks = i === 0 && target !== undefined ? [low, high, target] : [low, high];
+          const beyond = value < 1 ? place(Math.min(...marks)) - 4 : place(Math.max(...marks, 1)) + 4;
           return [
             `<g class="${look}"><rect class="bar" x="${round(from)}" y="${round(at)}" width="${round(Math.max(1, to - from))}" height="${barHeight}"/>`,
             line(place(low), at + barHeight / 2, place(high), at + barHeight / 2, 'one'),

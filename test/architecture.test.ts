@@ -47,7 +47,11 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   endpoint: ['errors', 'text', 'frame', 'handshake', 'tls'],
   index: ['errors', 'endpoint', 'handshake', 'tls'],
   conformance: ['errors', 'text', 'index', 'frame', 'handshake', 'tls', 'tls/pki', 'endpoint'],
-  cli: ['errors', 'text', 'index', 'frame', 'handshake', 'tls', 'tls/pki', 'tls/doctor', 'endpoint', 'conformance'],
+  bench: ['errors', 'text', 'frame', 'handshake', 'tls'],
+  cli: [
+    ...['errors', 'text', 'index', 'frame', 'handshake', 'tls', 'tls/pki', 'tls/doctor', 'endpoint', 'conformance'],
+    'bench',
+  ],
 };
 
 const imports = importsOf('src');
@@ -154,7 +158,7 @@ architecture('has no runtime dependency, and no download address in its lock fil
 });
 
 architecture(
-  'loads neither the development PKI, the doctor, the conformance room nor the command line with the package',
+  'loads neither the development PKI, the doctor, the conformance room, the benchmark nor the command line with the package',
   async () => {
     // What `import 'mtls-ws'` loads is what its imports reach.
     const reached = new Set<string>();
@@ -166,7 +170,7 @@ architecture(
     visit('index.ts');
     assert.ok(reached.size > 30);
     assert.equal(
-      [...reached].filter((file) => ['tls/pki', 'tls/doctor', 'conformance', 'cli'].includes(roomOf(file))),
+      [...reached].filter((file) => ['tls/pki', 'tls/doctor', 'conformance', 'bench', 'cli'].includes(roomOf(file))),
       [],
     );
     assert.equal(

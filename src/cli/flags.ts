@@ -62,6 +62,12 @@ export interface Settings {
   readonly serial?: readonly string[];
   readonly reason?: RevokedCertificate['reason'];
   readonly json?: boolean;
+  readonly seconds?: number;
+  readonly size?: number;
+  readonly connections?: number;
+  readonly 'in-flight'?: number;
+  readonly text?: boolean;
+  readonly pid?: number;
   readonly trace?: boolean;
   readonly config?: string;
   readonly help?: boolean;
@@ -288,6 +294,32 @@ export const flags: Readonly<Record<FlagName, Flag>> = {
   },
   reason: { metavar: 'WORD', help: `why: ${reasons.join(', ')}`, ...oneOf(reasons) },
   json: { help: 'prints JSON' },
+  seconds: {
+    metavar: 'SECONDS',
+    help: 'for each measurement (default 1)',
+    expects: 'a number of seconds, 0 to 86400',
+    read: readSeconds,
+  },
+  size: {
+    metavar: 'BYTES',
+    help: 'payload of a message (default 125)',
+    expects: 'a number of bytes, 0 to 16777216',
+    read: (text) => (/^\d{1,8}$/.test(text) && Number(text) <= 16 * 1024 * 1024 ? Number(text) : undefined),
+  },
+  connections: { metavar: 'N', help: 'connections at once (default 1)', expects: 'a count from 1 on', read: readCount },
+  'in-flight': {
+    metavar: 'N',
+    help: 'messages on their way on each connection (default 1)',
+    expects: 'a count from 1 on',
+    read: readCount,
+  },
+  text: { help: 'sends text instead of binary' },
+  pid: {
+    metavar: 'PID',
+    help: 'process of the server on this machine, whose CPU time is read (Linux)',
+    expects: 'the number of a process',
+    read: (text) => (/^[1-9]\d{0,9}$/.test(text) ? Number(text) : undefined),
+  },
   trace: { help: 'explains every byte after the TLS handshake on stderr; prints secrets' },
   config: { metavar: 'FILE', help: 'JSON file with flags: { "ca": "ca.pem", "port": 8443 }', isPath: true },
   help: { short: 'h', help: 'prints this text' },

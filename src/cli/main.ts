@@ -27,6 +27,7 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   'conformance client': async () => (await import('./conformance.js')).conformanceClient,
   'conformance self': async () => (await import('./conformance.js')).conformanceSelf,
   'conformance list': async () => (await import('./conformance.js')).conformanceList,
+  bench: async () => (await import('./bench.js')).bench,
 };
 const names = Object.keys(commands);
 

@@ -28,7 +28,7 @@ import { type IncomingMessage, MessageQueue } from './incoming.js';
 import { type ResolvedConnectionOptions, throwLater } from './options.js';
 import { Outbox } from './outbox.js';
 import { type MessageSource, sendFragments } from './send-stream.js';
-import { giveBackSlab, receiveBuffer, slabBytes, takeSlab } from './shared-memory.js';
+import { giveBackSlab, receiveBuffer, receiveCopied, slabBytes, takeSlab } from './shared-memory.js';
 
 /** How a connection ended. */
 export interface CloseEvent {
@@ -272,8 +272,9 @@ export class Connection<Peer extends VerifiedPeer | undefined = VerifiedPeer> ex
 
     const socket = parts.socket;
     const shared = receiveBuffer();
+    const receive = (bytes: Buffer, length: number): void => this.#onReceived(bytes, length);
     if (!receiveInto(socket, shared, (length) => this.#onReceived(shared, length))) {
-      socket.on('data', (chunk: Buffer) => this.#onReceived(chunk, chunk.length));
+      socket.on('data', (chunk: Buffer) => receiveCopied(chunk, receive));
     }
     socket.on('end', () => this.#onEnd());
     socket.on('error', (error: Error) => this.#onSocketError(error));

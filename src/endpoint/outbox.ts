@@ -30,7 +30,7 @@ export interface OutboxEvents {
 export class Outbox {
   readonly #socket: Duplex;
   readonly #events: OutboxEvents;
-  readonly #usesSlabs: boolean;
+  readonly #readsAtOnce: boolean;
   #buffer: Buffer | undefined;
   #isSlab = false;
   #length = 0;
@@ -67,13 +67,13 @@ export class Outbox {
   };
 
   /**
-   * @param usesSlabs whether `socket.write` has read the bytes when it returns, if none were waiting (`readsWritesAtOnce`):
-   *   then frames are composed in memory that all connections share.
+   * @param readsAtOnce whether `socket.write` has read the bytes when it returns, if none were waiting
+   *   (`readsWritesAtOnce`). Otherwise what was composed in shared memory is copied.
    */
-  constructor(socket: Duplex, events: OutboxEvents, usesSlabs: boolean) {
+  constructor(socket: Duplex, events: OutboxEvents, readsAtOnce: boolean) {
     this.#socket = socket;
     this.#events = events;
-    this.#usesSlabs = usesSlabs;
+    this.#readsAtOnce = readsAtOnce;
   }
 
   /** Bytes that the operating system has not taken yet. */
@@ -110,7 +110,7 @@ export class Outbox {
     if (before === undefined) {
       // What waits for a write in flight holds its memory for as long as that takes: a slab only for a busy connection.
       const waits = this.#inFlight > 0;
-      const fits = this.#usesSlabs && needed <= slabBytes && !(waits && this.#hint < busy);
+      const fits = needed <= slabBytes && !(waits && this.#hint < busy);
       const slab = fits ? takeSlab(waits) : undefined;
       this.#isSlab = slab !== undefined;
       this.#buffer = slab ?? allocate(Math.max(needed, this.#hint));
@@ -195,7 +195,8 @@ export class Outbox {
       const bytes = buffer.subarray(0, length);
       this.#piece = length;
       // The answer to the opening handshake may still be on its way: then the socket keeps what it is given until later.
-      this.#socket.write(this.#socket.writableLength > 0 ? Buffer.from(bytes) : bytes, this.#onWritten);
+      const isRead = this.#readsAtOnce && this.#socket.writableLength === 0;
+      this.#socket.write(isRead ? bytes : Buffer.from(bytes), this.#onWritten);
       this.#giveBack(buffer);
       return;
     }

@@ -30,6 +30,26 @@ export function receiveBuffer(): Buffer {
   return receiving;
 }
 
+/** Not the receive buffer: a stream in JavaScript may deliver within any call, also while that one is being read. */
+let copied: Buffer | undefined;
+let isCopied = false;
+
+/**
+ * Calls `receive` with a copy of a chunk in shared memory: where a socket has received into memory of its own, what
+ * follows costs less in this one. With the chunk itself when it is too long, or while another call is under way.
+ */
+export function receiveCopied(chunk: Buffer, receive: (bytes: Buffer, length: number) => void): void {
+  if (isCopied || chunk.length > receiveBytes) return receive(chunk, chunk.length);
+  copied ??= sharedMemory(receiveBytes);
+  copied.set(chunk);
+  isCopied = true;
+  try {
+    receive(copied, chunk.length);
+  } finally {
+    isCopied = false;
+  }
+}
+
 /**
  * Returns memory of `slabBytes` to compose in until `giveBackSlab`, or `undefined` when all of it is in use.
  *

@@ -183,6 +183,24 @@ function provenChain(
   return chain;
 }
 
+/** The leaves of which it is known, by their DER: the oldest is forgotten first. */
+const issuedLeaves = new WeakMap<readonly X509Certificate[], Set<string>>();
+const maxIssuedLeaves = 512;
+
+/**
+ * Whether a trust anchor has signed a leaf. Then `provenChain` looks at nothing else that was presented, and nor has anybody
+ * to read it. The answer for the same bytes is the same for ever; it says nothing about whether the peer is let in.
+ */
+function isIssuedByAnchor(leaf: Buffer, anchors: readonly X509Certificate[]): boolean {
+  const known = issuedLeaves.get(anchors) ?? new Set();
+  const bytes = leaf.toString('latin1');
+  if (known.has(bytes)) return true;
+  if (anchors.length === 0 || provenChain([leaf], anchors)?.length !== 2) return false;
+  if (known.size === maxIssuedLeaves) for (const oldest of known) if (known.delete(oldest)) break;
+  issuedLeaves.set(anchors, known.add(bytes));
+  return true;
+}
+
 /** Whether a trust anchor is still one; what counts is its name and its key, and so a renewed certificate does. */
 function isAmong(anchors: readonly X509Certificate[], anchor: X509Certificate): boolean {
   return anchors.some(({ subject, publicKey }) => subject === anchor.subject && publicKey.equals(anchor.publicKey));
@@ -202,7 +220,8 @@ export function verifyPeer(socket: TLSSocket, policy: GatePolicy): VerifiedPeer 
   let identity: PeerIdentity | undefined;
   try {
     const resumed = socket.isSessionReused() === true;
-    const seen = readPresented(socket, maxChainLength);
+    const { anchors = [], revocation } = policy;
+    const seen = readPresented(socket, maxChainLength, (leaf) => isIssuedByAnchor(leaf, anchors));
     const chain = seen?.chain ?? (resumed ? policy.presentedBefore : undefined);
     // An authorized session need not have a certificate (M3): none is a refusal of its own.
     if (chain === undefined) return identityError('certificate-missing', whose, undefined);
@@ -226,7 +245,6 @@ export function verifyPeer(socket: TLSSocket, policy: GatePolicy): VerifiedPeer 
       const mismatch = serverNameFault(parsed, policy.host);
       if (mismatch !== undefined) return mismatch;
     }
-    const { anchors = [], revocation } = policy;
     const proven = revocation && (provenChain(chain, anchors) ?? [new X509Certificate(chain[0]!)]);
     const revoked = proven && revocation.check(proven);
     if (revoked !== undefined) return fault(revoked.code, revoked.detail);

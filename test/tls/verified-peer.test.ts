@@ -94,16 +94,29 @@ test('makes the only verified peers: no literal, no subclass, no prototype and n
   assert.not.ok(VerifiedPeer.isVerified(unverified));
 });
 
-test('reads the certificate once', () => {
-  let reads = 0;
+test('reads the leaf alone when a trust anchor has signed it, and the chain once when none has', () => {
+  const reads: boolean[] = [];
   const socket = fakeSocket({
-    getPeerCertificate: () => {
-      reads++;
+    getPeerCertificate: (isDetailed: boolean) => {
+      reads.push(isDetailed);
       return certificate(kit().clients.good.der);
     },
   });
+  const anchorsOf = (authority: { readonly cert: string }): X509Certificate[] => [new X509Certificate(authority.cert)];
+  const anchors = anchorsOf(kit().ca);
+  for (let again = 0; again < 2; again++) {
+    const peer = verifyPeer(socket, { peerRole: 'client', anchors });
+    assert.instance(peer, VerifiedPeer);
+    assert.is((peer as VerifiedPeer).chain.length, 2);
+  }
+  assert.equal(reads, [false, false]);
+  reads.length = 0;
+  assert.instance(verifyPeer(socket, { peerRole: 'client', anchors: anchorsOf(kit().otherCa) }), VerifiedPeer);
   assert.instance(verifyPeer(socket, { peerRole: 'client' }), VerifiedPeer);
-  assert.is(reads, 1);
+  assert.equal(reads, [false, true, false, true]);
+  // What is known of a leaf lets nobody in.
+  const refused = fakeSocket({ authorized: false, authorizationError: 'CERT_REVOKED' });
+  assert.is((verifyPeer(refused, { peerRole: 'client', anchors }) as PeerIdentityError).code, 'certificate-revoked');
 });
 
 test('M3: refuses an authorized connection without a certificate', () => {
