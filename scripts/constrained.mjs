@@ -1,9 +1,10 @@
 // `npm run constrained`: measures again what stands in docs/constrained.md, and prints it.
 // --write renews the page, --check holds it to what does not vary (no measurement), --only PART does a part, --rounds N.
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import * as os from 'node:os';
 import { parseArgs } from 'node:util';
 import {
+  bundled,
   compressing,
   connections,
   demo,
@@ -35,6 +36,7 @@ const roomOf = (path) => (path.includes('/') ? path.slice(0, path.indexOf('/')) 
 /** Settings of Node.js and of the system that are said to save memory. */
 const nodeSettings = [
   { label: 'none' },
+  { label: 'none, again' },
   { label: tick('--max-old-space-size=32'), flags: ['--max-old-space-size=32'] },
   { label: tick('--max-semi-space-size=1'), flags: ['--max-semi-space-size=1'] },
   { label: tick('--optimize-for-size'), flags: ['--optimize-for-size'] },
@@ -95,6 +97,15 @@ const parts = {
       return [empty, tls, own, ws, serve].map((ms) =>
         ms === undefined ? ['–', '–'] : [ms.toFixed(0), ms === empty ? '' : (ms - empty).toFixed(0)],
       );
+    },
+  },
+  bundle: {
+    head: ['the package', 'KiB', 'ms of `import` more than an empty program', 'MiB of RSS with 1 connection'],
+    rows: ['as it is', 'one file', 'one file, minified'],
+    async measure({ rounds }) {
+      const forms = (await bundled(3 * rounds)) ?? this.rows.map(() => undefined);
+      const kibOf = (bytes) => kib(bytes ?? reachedBytes());
+      return forms.map((form) => (form ? [kibOf(form.bytes), form.ms.toFixed(0), mib(form.rss)] : ['–', '–', '–']));
     },
   },
   memory: {
@@ -187,6 +198,12 @@ const parts = {
     },
   },
 };
+
+/** The bytes of all modules that `import 'mtls-ws'` loads. */
+function reachedBytes() {
+  const { modules } = loadedBy('dist/src/index.js');
+  return modules.reduce((sum, path) => sum + statSync(new URL(`../dist/src/${path}`, import.meta.url)).size, 0);
+}
 
 function modulesByRoom() {
   const { modules, builtins, webAssembly } = loadedBy('dist/src/index.js');

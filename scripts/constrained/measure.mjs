@@ -1,6 +1,6 @@
 // What `npm run constrained` measures. Each function returns figures; `constrained.mjs` makes the tables.
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -74,6 +74,8 @@ async function timeOf(args, toFirstLine) {
   return took ?? performance.now() - began;
 }
 
+const evaluate = (code) => ['--input-type=module', '--eval', code];
+
 /** Start-up in milliseconds, medians; in each round each takes its turn. */
 export async function startup(rounds) {
   const folder = mkdtempSync(join(tmpdir(), 'mtls-ws-constrained-'));
@@ -83,7 +85,6 @@ export async function startup(rounds) {
       env: environment,
     });
     const [ca, cert, key] = ['ca.pem', 'server.pem', 'server.key'].map((name) => join(folder, 'certs', name));
-    const evaluate = (code) => ['--input-type=module', '--eval', code];
     const programs = {
       empty: [evaluate(''), false],
       'node:tls': [evaluate("import 'node:tls'"), false],
@@ -106,9 +107,47 @@ export async function startup(rounds) {
   }
 }
 
+/**
+ * The package as it is and as one file, made by esbuild: its KiB, the milliseconds to import it (more than an empty
+ * program) and the RSS of a server that has echoed one message. Undefined where esbuild cannot be had.
+ */
+export async function bundled(rounds) {
+  const folder = mkdtempSync(join(tmpdir(), 'mtls-ws-constrained-'));
+  try {
+    const forms = [index];
+    for (const flags of [[], ['--minify']]) {
+      const file = join(folder, `bundle${forms.length}.mjs`);
+      const args = ['--yes', 'esbuild@0.25', index, '--bundle', '--platform=node', '--format=esm', `--outfile=${file}`];
+      if (spawnSync('npx', [...args, ...flags], { stdio: 'ignore' }).status !== 0) return undefined;
+      forms.push(file);
+    }
+    const results = forms.map(() => []);
+    for (let round = 0; round < rounds; round++) {
+      const empty = await timeOf(evaluate(''), false);
+      for (const [at, form] of forms.entries()) {
+        const ms = (await timeOf(evaluate(`import ${JSON.stringify(form)}`), false)) - empty;
+        const rss = await withServer({ file: form }, async (server, client, where) => {
+          await client.ask('open', { ...where, count: 1 });
+          await client.ask('echo', { length: 125 });
+          return (await server.ask('usage')).rss;
+        });
+        results[at].push({ ms, rss });
+      }
+    }
+    return forms.map((form, at) => ({
+      bytes: form === index ? undefined : statSync(form).size,
+      ms: median(results[at].map(({ ms }) => ms)),
+      rss: median(results[at].map(({ rss }) => rss)),
+    }));
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
 /** Starts a server and clients, and calls `use` with the server, the clients and where the server is. */
-async function withServer({ kind = 'mtls-ws', options, flags, environment, clients = 'clients.mjs' }, use) {
-  const children = [new Child('server.mjs', [kind], flags, environment), new Child(clients)];
+async function withServer({ kind = 'mtls-ws', file, options, flags, environment, clients = 'clients.mjs' }, use) {
+  const args = file === undefined ? [kind] : [kind, file];
+  const children = [new Child('server.mjs', args, flags, environment), new Child(clients)];
   return withChildren(children, async (server, client) => {
     const port = await server.ask('start', { credentials: serverCredentials, options });
     return use(server, client, { port, credentials: clientCredentials, raw: kind === 'node:tls' });

@@ -1,9 +1,10 @@
-// A server over mutual TLS whose memory is looked at: `server.mjs mtls-ws|node:tls|ws`. Each loads nothing of the others.
+// A server over mutual TLS whose memory is looked at: `server.mjs mtls-ws|node:tls|ws [FILE]`. Each loads nothing
+// of the others. FILE is the package in another form.
 import { readdirSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { answer } from './child.mjs';
 
-const [kind] = process.argv.slice(2);
+const [kind, file = new URL('../../dist/src/index.js', import.meta.url).href] = process.argv.slice(2);
 
 /** What a server on this package does with a connection. */
 const behaviours = {
@@ -40,7 +41,7 @@ const behaviours = {
 
 const kinds = {
   async 'mtls-ws'(credentials, { behaviour = 'echo', ...options }) {
-    const { createServer } = await import('../../dist/src/index.js');
+    const { createServer } = await import(file);
     const server = createServer({ ...credentials, maxUnauthenticated: 4096, ...options });
     server.on('connection', (connection) => behaviours[behaviour](connection));
     return (await server.listen({ port: 0 })).port;
