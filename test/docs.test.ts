@@ -118,7 +118,7 @@ documentation('shows code that is a part of an example, and every example is run
       `examples/${name}.ts:\n${code}`,
     );
   }
-  const tests = ['examples', 'readme', 'interop/ws']
+  const tests = ['examples', 'readme', 'interop/ws', 'interop/haproxy']
     .map((name) => readFileSync(join(root, `test/${name}.test.ts`), 'utf8'))
     .join('');
   for (const file of readdirSync(join(root, 'examples'))) {
