@@ -37,19 +37,15 @@ function script(file: string, needs?: string): Subject['command'] {
       : { missing: `${needs} is not installed` };
 }
 
-/** A program that comes inside a package. */
-function program(name: string, file: string, ...args: readonly string[]): Subject['command'] {
+/** A program that comes inside a package: where it lies depends on the platform, and on whether npm ran its scripts. */
+function program(name: string, files: readonly string[], ...args: readonly string[]): Subject['command'] {
   return () => {
-    const binary = platforms.map((folder) => path(`node_modules/${folder}/${file}`)).find((found) => existsSync(found));
+    const binary = files.map((file) => path(`node_modules/${file}`)).find((found) => existsSync(found));
     return binary === undefined ? { missing: `${name} is not installed` } : [binary, ...args];
   };
 }
-const platforms = [
-  '@oven/bun-linux-x64',
-  '@oven/bun-linux-aarch64',
-  '@deno/linux-x64-glibc',
-  '@deno/linux-arm64-glibc',
-];
+const bunFiles = ['@oven/bun-linux-x64/bin/bun', '@oven/bun-linux-aarch64/bin/bun', 'bun/bin/bun.exe'];
+const denoFiles = ['@deno/linux-x64-glibc/deno', '@deno/linux-arm64-glibc/deno'];
 
 function compiled(result: Built): ReturnType<Subject['command']> {
   return 'path' in result ? [result.path] : result;
@@ -118,12 +114,12 @@ export const subjects: readonly Subject[] = [
     command: script('faye-websocket.mjs', 'faye-websocket'),
   },
   { id: 'websocket', label: 'websocket', ...node, isCore: false, command: script('websocket.mjs', 'websocket') },
-  { id: 'bun', label: 'Bun.serve', ...other, command: program('bun', 'bin/bun', path('subjects/bun.mjs')) },
+  { id: 'bun', label: 'Bun.serve', ...other, command: program('bun', bunFiles, path('subjects/bun.mjs')) },
   {
     id: 'deno',
     label: 'Deno.serve',
     ...other,
-    command: program('deno', 'deno', 'run', '--allow-all', '--quiet', path('subjects/deno.mjs')),
+    command: program('deno', denoFiles, 'run', '--allow-all', '--quiet', path('subjects/deno.mjs')),
     note: 'Lets clients in that show no certificate: it does less than the others.',
   },
   {
