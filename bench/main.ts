@@ -277,7 +277,14 @@ function readArguments(): Arguments | undefined {
 const chosen = readArguments();
 if (chosen === undefined) process.exitCode = 2;
 else {
-  process.once('SIGINT', () => process.exit(130));
+  // The bed goes with the process, and what it started with the bed.
+  for (const [signal, code] of [
+    ['SIGINT', 130],
+    ['SIGTERM', 143],
+    ['SIGHUP', 129],
+  ] as const) {
+    process.once(signal, () => process.exit(code));
+  }
   await main(chosen).catch((error: Error) => {
     say(`bench: ${error.message}`);
     process.exitCode = 1;

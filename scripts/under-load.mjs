@@ -44,9 +44,17 @@ function start(core, program, args) {
   return { child, next: async () => (await lines.next()).value };
 }
 
+const [caPath, certPath, keyPath] = serverFiles;
+const here = (name) => fileURLToPath(new URL(name, import.meta.url));
+const servers = {
+  raw: [here('../bench/subjects/raw.mjs'), '--ca', caPath, '--cert', certPath, '--key', keyPath],
+  fast: [here('under-load/server.mjs'), ...serverFiles, 'fast'],
+  message: [here('under-load/server.mjs'), ...serverFiles, 'message'],
+};
+
+/** `form`: plain `node:tls`, our fast handler, or our `message` event. */
 async function withServer(form, use) {
-  const script = fileURLToPath(new URL('under-load/server.mjs', import.meta.url));
-  const { child, next } = start(0, process.execPath, ['--max-old-space-size=4096', script, ...serverFiles, form]);
+  const { child, next } = start(0, process.execPath, ['--max-old-space-size=4096', ...servers[form]]);
   const port = /:(\d+)$/.exec(await next())[1];
   const ask = async (order, rest = {}) => {
     child.stdin.write(`${JSON.stringify({ order, ...rest })}\n`);
@@ -75,15 +83,27 @@ const parts = {};
 
 try {
   console.error('cost of a message, by the number of connections');
-  parts.connections = await withServer('fast', async (running) => {
-    const rows = [];
-    for (const connections of [1, 10, 100, 1_000, 10_000]) {
-      const inFlight = Math.max(1, Math.round(100 / connections));
-      const { cpuNs, messages } = await echo(running, { size: 125, connections, 'in-flight': inFlight, seconds: 3 });
-      rows.push([connections.toLocaleString('en'), inFlight, digits(cpuNs / 1000 / messages)]);
-    }
-    return table(['connections', 'messages in flight on each', 'CPU of the server, µs per message of 125 B'], rows);
-  });
+  const counts = [1, 10, 100, 1_000, 10_000];
+  const costs = {};
+  for (const form of ['raw', 'fast']) {
+    costs[form] = await withServer(form, async (running) => {
+      const each = [];
+      for (const connections of counts) {
+        const options = { kind: form === 'raw' ? 'raw' : 'binary', size: 125, connections, 'in-flight': 1, seconds: 3 };
+        const { cpuNs, messages } = await echo(running, options);
+        each.push(cpuNs / 1000 / messages);
+      }
+      return each;
+    });
+  }
+  parts.connections = table(
+    ['connections', 'raw `node:tls`, µs of CPU per message', 'mtls-ws', 'ratio'],
+    counts.map((count, i) => [
+      count.toLocaleString('en'),
+      ...[costs.raw[i], costs.fast[i]].map(digits),
+      (costs.fast[i] / costs.raw[i]).toFixed(2),
+    ]),
+  );
 
   console.error('cost of a message, by its size');
   parts.sizes = await withServer('fast', async (running) => {
@@ -139,7 +159,7 @@ try {
         const { child, next } = start(1, built.path, ['idle', ...clientFlags, ...args.map(String)]);
         await next();
         if ((await running.ask('count')) !== receivers) throw new Error('not all connections are open');
-        for (const bytes of [125, 4096]) {
+        for (const bytes of deflate ? [4096] : [125, 4096]) {
           const rounds = 5;
           const loop = await running.ask('toAll', { how: 'loop', bytes, rounds });
           const shared = await running.ask('toAll', { how: 'broadcast', bytes, rounds });

@@ -2,12 +2,12 @@
 import { Buffer } from 'node:buffer';
 import type { Duplex } from 'node:stream';
 import { HandshakeError } from '../errors.js';
-import { createRequest, examineResponse, HeadParser, responseFault } from '../handshake/index.js';
+import { createRequest, examineResponse, HeadParser, responseFault, type SentRequest } from '../handshake/index.js';
 import { type Credentials, dial } from '../tls/index.js';
 
 export interface Target {
   readonly url: URL;
-  /** The name in the server's certificate, where it is not the host of the URL. */
+  /** The name in the server's certificate, and so in `Host`, where it is not the host of the URL. */
   readonly serverName?: string | undefined;
   readonly credentials: Credentials;
   /** `raw`: TLS alone; the server shows by one byte that it let the client in. */
@@ -25,7 +25,7 @@ export async function open({ url, serverName, credentials, kind }: Target): Prom
   const name = serverName === undefined ? {} : { serverName };
   const { socket } = await dial({ host, port, ...name, credentials, signal });
   try {
-    await opened(socket, url, kind, signal);
+    await opened(socket, createRequest({ url, host: serverName }), kind, signal);
   } catch (error) {
     socket.destroy();
     throw error;
@@ -34,8 +34,7 @@ export async function open({ url, serverName, credentials, kind }: Target): Prom
 }
 
 /** Resolves when the server has let this client in. Leaves the socket paused. */
-function opened(socket: Duplex, url: URL, kind: Target['kind'], signal: AbortSignal): Promise<void> {
-  const request = createRequest({ url });
+function opened(socket: Duplex, request: SentRequest, kind: Target['kind'], signal: AbortSignal): Promise<void> {
   const parser = new HeadParser('response');
   return new Promise((resolve, reject) => {
     const fail = (error: unknown): void => {

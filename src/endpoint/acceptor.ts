@@ -30,7 +30,7 @@ import {
   type VerifiedPeer,
 } from '../tls/index.js';
 import { type AuthorizationVerdict, authorizeFrom, refusalOf, wordsOf } from './authorize.js';
-import { Connection, expel } from './connection.js';
+import { Connection, expel, whenOver } from './connection.js';
 import { endWith } from './end-with.js';
 import { explain } from './explanation.js';
 import { limitLifetime } from './lifetime.js';
@@ -163,6 +163,11 @@ export class Acceptor {
   readonly #events: AcceptorEvents;
   readonly connections: Set<Connection<AnyPeer>> = new Set();
   readonly #admissions = new Map<Connection<AnyPeer>, Admission>();
+  /** One function for all connections. */
+  readonly #onOver = (connection: Connection<AnyPeer>): void => {
+    this.connections.delete(connection);
+    this.#admissions.delete(connection);
+  };
   #rules: Rules;
   #draining = false;
 
@@ -245,10 +250,7 @@ export class Acceptor {
       // Alone: what else is known of the way here is let go.
       recheck: incoming.recheck,
     });
-    void connection.closed.then(() => {
-      this.connections.delete(connection);
-      this.#admissions.delete(connection);
-    });
+    whenOver(connection, this.#onOver);
   }
 
   /** Decides by other rules from now on; `recheck` has them decide about the connections that are open. */

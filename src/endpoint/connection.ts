@@ -19,6 +19,7 @@ import {
   isSendableCloseCode,
   longestAtOnce,
   Protocol,
+  type ProtocolHandler,
   type Role,
 } from '../frame/index.js';
 import type { DeflateParameters } from '../handshake/index.js';
@@ -26,7 +27,7 @@ import { readsWritesAtOnce, receiveInto, type VerifiedPeer } from '../tls/index.
 import type { PreparedMessage } from './broadcast.js';
 import { type IncomingMessage, MessageQueue } from './incoming.js';
 import { type ResolvedConnectionOptions, throwLater } from './options.js';
-import { Outbox } from './outbox.js';
+import { Outbox, type OutboxEvents } from './outbox.js';
 import { type MessageSource, sendFragments } from './send-stream.js';
 import { giveBackSlab, receiveBuffer, receiveCopied, slabBytes, takeSlab } from './shared-memory.js';
 
@@ -132,6 +133,13 @@ function deflateOptions(agreed: DeflateParameters, role: Role, level: number | u
  */
 export let expel: (connection: Connection<VerifiedPeer | undefined>, reason: string) => void;
 
+/**
+ * Calls `ended` once the connection is over, before its `close` event; at once if it is. For this end alone: a promise for each of those
+ * who want to know would be a third of what an idle connection holds.
+ */
+export let whenOver: (connection: Connection<VerifiedPeer | undefined>, ended: Ended) => void;
+type Ended = (connection: Connection<VerifiedPeer | undefined>, event: CloseEvent) => void;
+
 /** Sends a message that many connections are sent; returns whether it was taken. For `broadcast` alone. */
 export let sendPrepared: (connection: Connection<VerifiedPeer | undefined>, message: PreparedMessage) => boolean;
 
@@ -155,14 +163,10 @@ export class Connection<Peer extends VerifiedPeer | undefined = VerifiedPeer> ex
   readonly remotePort: number;
   /** When it was opened, in milliseconds of `Date.now()`. */
   readonly openedAt: number = Date.now();
-  /** Resolves with how the connection ended; never rejects. */
-  readonly closed: Promise<CloseEvent>;
-
   readonly #socket: Duplex;
   readonly #options: ResolvedConnectionOptions;
   readonly #core: Protocol;
   readonly #outbox: Outbox;
-  #resolveClosed!: (event: CloseEvent) => void;
 
   #messagesReceived = 0;
   #messagesSent = 0;
@@ -170,7 +174,8 @@ export class Connection<Peer extends VerifiedPeer | undefined = VerifiedPeer> ex
 
   // Receiving
   #fast: MessageHandler | undefined;
-  readonly #queue: MessageQueue;
+  /** Made for the first who takes messages one by one, and for what comes before anybody takes any. */
+  #queue: MessageQueue | undefined;
   /** What was received and not decoded yet: the bytes of `#rest` from `#restOffset` to `#restEnd`. */
   #rest: Buffer | undefined;
   #restOffset = 0;
@@ -217,6 +222,9 @@ export class Connection<Peer extends VerifiedPeer | undefined = VerifiedPeer> ex
   #error: Error | undefined;
   #cause: string | undefined;
   #event: CloseEvent | undefined;
+  #closed: Promise<CloseEvent> | undefined;
+  #resolveClosed: ((event: CloseEvent) => void) | undefined;
+  #whenOver: Ended[] | undefined;
   #socketClosed = false;
   #closeTimer: NodeJS.Timeout | undefined;
 
@@ -241,33 +249,13 @@ export class Connection<Peer extends VerifiedPeer | undefined = VerifiedPeer> ex
     this.remotePort = parts.remotePort;
     this.#socket = parts.socket;
     this.#options = parts.options;
-    this.closed = new Promise((resolve) => {
-      this.#resolveClosed = resolve;
-    });
-
-    const { trace } = parts.options;
-    this.#outbox = new Outbox(
-      parts.socket,
-      {
-        written: trace === undefined ? undefined : (bytes) => trace(this.id, 'out', Buffer.from(bytes)),
-        drained: () => this.#onDrained(),
-      },
-      readsWritesAtOnce(parts.socket),
-    );
-    this.#queue = new MessageQueue(parts.options.maxUnreadBytes, () => this.#resumeReading());
+    const handler = new Connection.#Handler(this);
+    this.#outbox = new Outbox(parts.socket, handler, readsWritesAtOnce(parts.socket));
     this.#core = new Protocol({
       role: parts.role,
       limits: parts.options.frameLimits,
       deflate: parts.deflate && deflateOptions(parts.deflate, parts.role, parts.options.deflate?.level),
-      handler: {
-        message: (buffer, start, end, isText) => this.#onMessage(buffer, start, end, isText),
-        chunk: (buffer, start, end, isText, isLast) => this.#onChunk(buffer, start, end, isText, isLast),
-        ping: (buffer, start, end) => this.#onPing(buffer, start, end),
-        pong: (buffer, start, end) => this.#onPong(buffer, start, end),
-        close: (code, reason) => this.#onCloseFrame(code, reason),
-        violation: (error) => this.#onViolation(error),
-        inflated: () => this.#pump(),
-      },
+      handler,
     });
 
     const socket = parts.socket;
@@ -297,6 +285,15 @@ export class Connection<Peer extends VerifiedPeer | undefined = VerifiedPeer> ex
   get readyState(): ReadyState {
     if (this.#event !== undefined) return 'closed';
     return this.#canSend ? 'open' : 'closing';
+  }
+
+  /** Resolves with how the connection ended; never rejects. */
+  get closed(): Promise<CloseEvent> {
+    this.#closed ??= new Promise((resolve) => {
+      if (this.#event === undefined) this.#resolveClosed = resolve;
+      else resolve(this.#event);
+    });
+    return this.#closed;
   }
 
   /** Whether data, pings and pongs may still be sent (RFC 6455 §6.1), and there is a socket to send them. */
@@ -674,7 +671,7 @@ export class Connection<Peer extends VerifiedPeer | undefined = VerifiedPeer> ex
    */
   [Symbol.asyncIterator](): AsyncIterableIterator<string | Buffer> {
     this.#scheduleDelivery();
-    return this.#queue.whole();
+    return this.#messageQueue.whole();
   }
 
   /**
@@ -685,7 +682,7 @@ export class Connection<Peer extends VerifiedPeer | undefined = VerifiedPeer> ex
    * @throws UsageError `already-streaming` while another loop is open: half a message cannot be shared
    */
   messages(): AsyncIterableIterator<IncomingMessage> {
-    const messages = this.#queue.streamed(() => {
+    const messages = this.#messageQueue.streamed(() => {
       this.#core.streaming = false;
     });
     this.#core.streaming = true;
@@ -703,6 +700,8 @@ export class Connection<Peer extends VerifiedPeer | undefined = VerifiedPeer> ex
     if (isPaused || this.#rest !== undefined) {
       // What TLS has in hand when the socket is paused still comes, record by record; it waits for its turn.
       this.#keep(bytes, 0, length);
+      // A socket that was to be resumed in this turn begins to read all the same, and would not stop.
+      if (isPaused) this.#socket.pause();
       if (!isPaused) this.#pump();
       return;
     }
@@ -764,12 +763,26 @@ export class Connection<Peer extends VerifiedPeer | undefined = VerifiedPeer> ex
 
   /** Whether there is room for a message that comes now. */
   get #hasRoom(): boolean {
-    return !this.#userPaused && !this.#queue.isFull && !this.#queue.isHeld;
+    return !this.#userPaused && this.#queue?.hasRoom !== false;
   }
 
   /** Whether messages are to be decoded: there is room for them, and nobody has to ask for them first. */
   get #wantsMessages(): boolean {
-    return this.#hasRoom && !this.#queue.isIdle;
+    return this.#hasRoom && this.#queue?.isIdle !== true;
+  }
+
+  get #messageQueue(): MessageQueue {
+    if (this.#queue === undefined) {
+      this.#queue = new MessageQueue(this.#options.maxUnreadBytes, () => this.#resumeReading());
+      if (this.#event !== undefined) this.#endQueue(this.#event);
+    }
+    return this.#queue;
+  }
+
+  /** Iterators throw after anything but a clean end. */
+  #endQueue({ wasClean, code }: CloseEvent): void {
+    const isEnd = wasClean && (code === 1000 || code === 1001);
+    this.#queue?.end(() => this.#closedError('no more messages come'), isEnd);
   }
 
   /** Feeds the protocol with what is there, as far as it may go. */
@@ -814,7 +827,7 @@ export class Connection<Peer extends VerifiedPeer | undefined = VerifiedPeer> ex
     if (this.#pumping || this.#delivering || this.#event !== undefined) return;
     const { isInflating, hasInflated } = this.#core;
     const isUndecoded = this.#rest !== undefined || isInflating || hasInflated;
-    const isUnread = isUndecoded || (this.#queue.isHeld && !this.#isClosing);
+    const isUnread = isUndecoded || (this.#queue?.isHeld === true && !this.#isClosing);
     if (this.#ended && !isUnread) this.#afterEnd();
     else if (!this.#wantsBytes || this.#turnOver || isInflating) this.#stopReading();
     else if (isUndecoded) this.#pump();
@@ -843,10 +856,10 @@ export class Connection<Peer extends VerifiedPeer | undefined = VerifiedPeer> ex
     while (
       !this.#userPaused &&
       this.#event === undefined &&
-      !this.#queue.hasTaker &&
+      this.#queue?.hasTaker === false &&
       (this.#fast !== undefined || this.listenerCount('message') > 0)
     ) {
-      const data = this.#queue.takeWhole();
+      const data = this.#queue?.takeWhole();
       if (data === undefined) return;
       if (this.#fast === undefined) this.#guard(() => this.emit('message', data));
       else {
@@ -870,8 +883,9 @@ export class Connection<Peer extends VerifiedPeer | undefined = VerifiedPeer> ex
       return;
     }
     const data = isText ? buffer.toString('utf8', start, end) : this.#core.takeMessage();
-    if (this.#queue.hasTaker || this.listenerCount('message') === 0) this.#queue.push(data, end - start);
-    else this.#guard(() => this.emit('message', data));
+    if (this.#queue?.hasTaker === true || this.listenerCount('message') === 0) {
+      this.#messageQueue.push(data, end - start);
+    } else this.#guard(() => this.emit('message', data));
     if (!this.#wantsMessages || this.#hasInflatedMuch) this.#core.pause();
   }
 
@@ -880,11 +894,11 @@ export class Connection<Peer extends VerifiedPeer | undefined = VerifiedPeer> ex
     if (this.#isClosing && !this.#hasRoom) {
       // Half a message is no message: its reader is told, and what comes after it is dropped.
       this.#discarding = true;
-      this.#queue.end(() => this.#closedError('the rest of the message was not read'));
+      this.#messageQueue.end(() => this.#closedError('the rest of the message was not read'));
       return;
     }
     if (isLast) this.#messagesReceived++;
-    this.#queue.pushChunk(buffer, start, end, isText, isLast);
+    this.#messageQueue.pushChunk(buffer, start, end, isText, isLast);
     if (!this.#wantsMessages || this.#hasInflatedMuch) this.#core.pause();
   }
 
@@ -939,7 +953,55 @@ export class Connection<Peer extends VerifiedPeer | undefined = VerifiedPeer> ex
       void connection.close(1008, reason);
       connection.#discarding = true;
     };
+    whenOver = (connection, ended) => {
+      if (connection.#event !== undefined) ended(connection, connection.#event);
+      else connection.#whenOver = (connection.#whenOver ?? []).concat(ended);
+    };
   }
+
+  /** What the protocol and the outbox tell: one object for each connection, where functions would be nine. */
+  static readonly #Handler = class implements ProtocolHandler, OutboxEvents {
+    readonly #connection: Connection<VerifiedPeer | undefined>;
+    readonly written: OutboxEvents['written'];
+
+    constructor(connection: Connection<VerifiedPeer | undefined>) {
+      const { trace } = connection.#options;
+      this.#connection = connection;
+      this.written = trace && ((bytes) => trace(connection.id, 'out', Buffer.from(bytes)));
+    }
+
+    message(buffer: Buffer, start: number, end: number, isText: boolean): void {
+      this.#connection.#onMessage(buffer, start, end, isText);
+    }
+
+    chunk(buffer: Buffer, start: number, end: number, isText: boolean, isLast: boolean): void {
+      this.#connection.#onChunk(buffer, start, end, isText, isLast);
+    }
+
+    ping(buffer: Buffer, start: number, end: number): void {
+      this.#connection.#onPing(buffer, start, end);
+    }
+
+    pong(buffer: Buffer, start: number, end: number): void {
+      this.#connection.#onPong(buffer, start, end);
+    }
+
+    close(code: number, reason: string): void {
+      this.#connection.#onCloseFrame(code, reason);
+    }
+
+    violation(error: PeerProtocolError | LimitExceededError): void {
+      this.#connection.#onViolation(error);
+    }
+
+    inflated(): void {
+      this.#connection.#pump();
+    }
+
+    drained(): void {
+      this.#connection.#onDrained();
+    }
+  };
 
   /** Cuts the connection at once, without a closing handshake. The peer sees 1006, and so does `close` here. */
   terminate(): void {
@@ -1077,7 +1139,7 @@ export class Connection<Peer extends VerifiedPeer | undefined = VerifiedPeer> ex
 
   /** Whether somebody takes messages, even if not at this moment. */
   get #hasTaker(): boolean {
-    return this.#queue.hasTaker || this.#fast !== undefined || this.listenerCount('message') > 0;
+    return this.#queue?.hasTaker === true || this.#fast !== undefined || this.listenerCount('message') > 0;
   }
 
   /** What arrived is kept for a taker to come, but not for ever: a dead connection counts as an open one until it ends. */
@@ -1109,11 +1171,11 @@ export class Connection<Peer extends VerifiedPeer | undefined = VerifiedPeer> ex
     this.#stopKeepalive();
     this.#outbox.discard();
     this.#forgetDeferred();
-    const isEnd = wasClean && (event.code === 1000 || event.code === 1001);
-    this.#queue.end(() => this.#closedError('no more messages come'), isEnd);
+    this.#endQueue(event);
     this.#rejectStream?.(this.#closedError('the message was not sent whole'));
     this.#wakeDrainWaiters();
-    this.#resolveClosed(event);
+    this.#resolveClosed?.(event);
+    for (const ended of this.#whenOver ?? []) ended(this, event);
     this.#guard(() => this.emit('close', event));
   }
 

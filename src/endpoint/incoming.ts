@@ -175,15 +175,20 @@ export class MessageQueue {
     return !this.hasTaker && this.#bytes > 0;
   }
 
+  /** Whether one more message may come. */
+  get hasRoom(): boolean {
+    return !this.isFull && !this.isHeld;
+  }
+
   /** Whether the next message is to be asked for first: one that has begun as a stream is never a whole one again. */
   get isIdle(): boolean {
     return this.#isStreaming && this.#arriving === undefined && !this.#streamed.isAwaited;
   }
 
   #taken(size: number): void {
-    const wasShut = this.isFull || this.isHeld;
+    const { hasRoom } = this;
     this.#bytes -= size;
-    if (wasShut && !this.isFull && !this.isHeld) this.#roomMade();
+    if (!hasRoom && this.hasRoom) this.#roomMade();
   }
 
   push(data: string | Buffer, payloadLength: number): void {

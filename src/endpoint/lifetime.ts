@@ -1,6 +1,6 @@
 /** How long a connection may last: until its peer's certificate expires, or up to an age. */
 import type { VerifiedPeer } from '../tls/index.js';
-import type { Connection } from './connection.js';
+import { type Connection, whenOver } from './connection.js';
 
 export interface LifetimeOptions {
   readonly closeAtExpiry: boolean;
@@ -56,5 +56,5 @@ function closeWhen(
     else timer = setTimeout(wait, Math.min(Math.ceil(left), longestDelay)).unref();
   };
   wait();
-  void connection.closed.then(() => clearTimeout(timer));
+  whenOver(connection, () => clearTimeout(timer));
 }

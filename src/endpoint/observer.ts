@@ -6,7 +6,7 @@ import { channel, subscribe, unsubscribe } from 'node:diagnostics_channel';
 import type { MtlsWsError, PeerIdentityError } from '../errors.js';
 import type { Refusal, TlsParameters } from '../tls/index.js';
 import type { AnyPeer, UpgradeRequest } from './acceptor.js';
-import type { CloseEvent, Connection, Traffic } from './connection.js';
+import { type CloseEvent, type Connection, type Traffic, whenOver } from './connection.js';
 
 /** Which end of a connection tells it. */
 export type ObservedRole = 'server' | 'client';
@@ -105,6 +105,14 @@ export class Observer {
   /** Of connections that are over. */
   #past: Traffic = { messagesReceived: 0, messagesSent: 0, bytesReceived: 0, bytesSent: 0 };
 
+  /** One function for all connections. */
+  readonly #onOver = (connection: Connection<AnyPeer>, event: CloseEvent): void => {
+    this.#open.delete(connection);
+    this.#past = sum(this.#past, connection.traffic);
+    count(this.#closes, String(event.code));
+    this.#publish('close', { role: this.#role, connection, event });
+  };
+
   constructor(role: ObservedRole) {
     this.#role = role;
   }
@@ -127,12 +135,7 @@ export class Observer {
     this.#connections++;
     this.#open.add(connection);
     this.#publish('open', { role: this.#role, connection, request });
-    void connection.closed.then((event) => {
-      this.#open.delete(connection);
-      this.#past = sum(this.#past, connection.traffic);
-      count(this.#closes, String(event.code));
-      this.#publish('close', { role: this.#role, connection, event });
-    });
+    whenOver(connection, this.#onOver);
   }
 
   expelled(connection: Connection<AnyPeer>, error: PeerIdentityError): void {

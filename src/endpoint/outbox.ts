@@ -113,9 +113,9 @@ export class Outbox {
       const fits = needed <= slabBytes && !(waits && this.#hint < busy);
       const slab = fits ? takeSlab(waits) : undefined;
       this.#isSlab = slab !== undefined;
-      this.#buffer = slab ?? allocate(Math.max(needed, this.#hint));
+      this.#buffer = slab ?? this.#allocate(Math.max(needed, this.#hint));
     } else {
-      this.#buffer = allocate(Math.max(needed, before.length * 2));
+      this.#buffer = this.#allocate(Math.max(needed, before.length * 2));
       before.copy(this.#buffer, 0, 0, this.#length);
       this.#giveBack(before);
     }
@@ -216,15 +216,17 @@ export class Outbox {
   /** Forgets everything: the socket takes no more. */
   discard(): void {
     this.#dead = true;
-    if (this.#isSlab) this.#giveBack(this.#buffer!);
+    if (this.#buffer !== undefined) this.#giveBack(this.#buffer);
     this.#buffer = undefined;
+    // Of a socket that reads at once, nobody looks at it any more; otherwise it is left to the garbage collector.
+    if (this.#readsAtOnce && this.#writing !== undefined && !this.#writingIsShared) giveBackLong(this.#writing);
     this.#writing = undefined;
     this.#length = 0;
     this.#inFlight = 0;
   }
-}
 
-/** Memory from Node's pool for what is short, and memory that is kept from burst to burst for what is long. */
-function allocate(size: number): Buffer {
-  return size > longBurst ? takeLong(size) : Buffer.allocUnsafe(size);
+  /** Memory from Node's pool for what is short, and memory that is kept from burst to burst for what is long. */
+  #allocate(size: number): Buffer {
+    return size > longBurst ? takeLong(size, this.#readsAtOnce) : Buffer.allocUnsafe(size);
+  }
 }

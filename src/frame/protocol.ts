@@ -11,7 +11,7 @@ import { finBit, maxShortLength, rsv1Bit } from './header.js';
 import { completeLimits, type FrameLimits } from './limits.js';
 import { opcodeName, opcodes } from './opcode.js';
 import { type DeflateOptions, Deflater, Inflater } from './permessage-deflate.js';
-import { type ProtocolHandler, Receiver, type ReceiverEvents } from './receiver.js';
+import { type ProtocolHandler, Receiver } from './receiver.js';
 import type { Role } from './role.js';
 import { type ClosingEvent, type ClosingState, closingTransitions, isReceiving, isSending } from './state.js';
 
@@ -41,13 +41,9 @@ export class Protocol {
   constructor(options: ProtocolOptions) {
     const { role, deflate } = options;
     const limits = completeLimits(options.limits);
-    const events: ReceiverEvents = {
-      closeReceived: () => this.#move('receive-close'),
-      failed: () => this.#move('fail'),
-    };
     const inflater = deflate === undefined ? undefined : new Inflater(deflate, limits.maxMessageBytes);
     this.role = role;
-    this.#receiver = new Receiver(options.handler, events, inflater, limits.maxMessageBytes);
+    this.#receiver = new Receiver(options.handler, (event) => this.#move(event), inflater, limits.maxMessageBytes);
     this.#decoder = new FrameDecoder(role, this.#receiver, limits, deflate !== undefined);
     this.#encoder = new FrameEncoder(role);
     this.#deflater = deflate === undefined ? undefined : new Deflater(deflate);

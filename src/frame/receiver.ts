@@ -36,12 +36,6 @@ export interface ProtocolHandler {
   inflated?(): void;
 }
 
-/** What the receiver needs of the closing handshake. */
-export interface ReceiverEvents {
-  closeReceived(): void;
-  failed(): void;
-}
-
 export class Receiver implements FrameSink {
   /** What to add to an index of the bytes being read to have its place in the stream. */
   origin = 0;
@@ -50,7 +44,7 @@ export class Receiver implements FrameSink {
   lending = false;
 
   readonly #handler: ProtocolHandler;
-  readonly #events: ReceiverEvents;
+  readonly #move: (event: 'receive-close' | 'fail') => void;
   readonly #assembly: MessageAssembly = new MessageAssembly();
   readonly #text: Utf8Validator = new Utf8Validator();
   /** A control frame that comes in pieces. */
@@ -72,12 +66,18 @@ export class Receiver implements FrameSink {
   #isOwned = false;
 
   /**
+   * @param move tells the closing handshake what has been received.
    * @param inflater `undefined`: no message is compressed.
    * @param maximum bytes of a message.
    */
-  constructor(handler: ProtocolHandler, events: ReceiverEvents, inflater: Inflater | undefined, maximum: number) {
+  constructor(
+    handler: ProtocolHandler,
+    move: (event: 'receive-close' | 'fail') => void,
+    inflater: Inflater | undefined,
+    maximum: number,
+  ) {
     this.#handler = handler;
-    this.#events = events;
+    this.#move = move;
     this.#inflater = inflater;
     this.#maximum = maximum;
   }
@@ -246,14 +246,14 @@ export class Receiver implements FrameSink {
   #close(bytes: Buffer, start: number, end: number): false {
     const { code, reason } = closeFrameOf(bytes, start, end);
     this.#assembly.release();
-    this.#events.closeReceived();
+    this.#move('receive-close');
     this.#handler.close(code, reason);
     return false;
   }
 
   #fail(error: PeerProtocolError | LimitExceededError): false {
     this.#assembly.release();
-    this.#events.failed();
+    this.#move('fail');
     this.#handler.violation(error);
     return false;
   }

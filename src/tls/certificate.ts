@@ -3,6 +3,7 @@ import type { Buffer } from 'node:buffer';
 import { createHash } from 'node:crypto';
 import { DerError, DerReader, tags } from './der.js';
 import { type DistinguishedName, readName } from './distinguished-name.js';
+import { frozenList } from './frozen-list.js';
 import { extensionOids } from './oids.js';
 import { noAltNames, readAltNames, type SubjectAltNames } from './san.js';
 
@@ -223,7 +224,7 @@ function readPurposes(value: DerReader): readonly string[] {
   const sequence = value.enter(tags.sequence);
   const purposes: string[] = [];
   while (!sequence.done) purposes.push(sequence.objectIdentifier());
-  return Object.freeze(purposes);
+  return frozenList(purposes);
 }
 
 /** Returns the key identifier in an authority key identifier extension, in lower-case hex. */

@@ -2,6 +2,7 @@
 import { Buffer, isAscii, isUtf8 } from 'node:buffer';
 import { escapeText } from '../text.js';
 import { DerReader, tags } from './der.js';
+import { frozenList } from './frozen-list.js';
 import { attributeOids, attributeShortNames } from './oids.js';
 
 /** One attribute of a relative distinguished name. */
@@ -51,10 +52,10 @@ export function readName(reader: DerReader): DistinguishedName {
         `${name}=${value === undefined ? `#${whole.toString('hex', 0, maxNameText / 2)}` : escapeValue(value)}`,
       );
     } while (!set.done);
-    rdns.push(Object.freeze(attributes));
+    rdns.push(frozenList(attributes));
     texts.push(parts.join('+'));
   }
-  return Object.freeze({ rdns: Object.freeze(rdns), text: bounded(texts) });
+  return Object.freeze({ rdns: frozenList(rdns), text: bounded(texts) });
 }
 
 /** Returns the common name when there is exactly one and it is text; `undefined` otherwise. */

@@ -502,7 +502,7 @@ export class Listener {
     }
     const admission = this.#admission(verdict, secured.tls, pending, site);
     const { peer, serverName } = admission;
-    const recheck = (): PeerIdentityError | undefined => this.#recheck(admission);
+    const recheck = this.#recheckOf(admission);
     this.#options.onPeer(Object.assign(secured, { peer, serverName, namedHosts: this.#named, recheck }));
   }
 
@@ -531,6 +531,11 @@ export class Listener {
 
   #admission(peer: VerifiedPeer | undefined, { serverName }: TlsParameters, pending: Pending, site: Site): Admission {
     return { peer, serverName: pending.hello === undefined ? serverName : pending.hello.host, site };
+  }
+
+  /** The function lives as long as the connection: made here, it holds the admission and nothing else of the handshake. */
+  #recheckOf(admission: Admission): () => PeerIdentityError | undefined {
+    return () => this.#recheck(admission);
   }
 
   /** Looks at a client again if the credentials of its host are others by now. */

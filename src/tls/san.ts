@@ -6,6 +6,7 @@ import type { Buffer } from 'node:buffer';
 import { escapeText, formatIPv6 } from '../text.js';
 import { type DerReader, tags } from './der.js';
 import { type DistinguishedName, readName } from './distinguished-name.js';
+import { frozenList } from './frozen-list.js';
 
 /** The subject alternative names of a certificate; every list is empty when there is none of the kind. */
 export interface SubjectAltNames {
@@ -102,14 +103,14 @@ export function readAltNames(reader: DerReader): SubjectAltNames {
   }
   for (const name of unusable) Object.freeze(name);
   return Object.freeze({
-    dns: Object.freeze(dns),
-    ip: Object.freeze(ip),
-    uri: Object.freeze(uri),
-    email: Object.freeze(email),
-    directoryName: Object.freeze(directoryName),
-    otherName: Object.freeze(otherName),
-    registeredId: Object.freeze(registeredId),
-    unusable: Object.freeze(unusable),
+    dns: frozenList(dns),
+    ip: frozenList(ip),
+    uri: frozenList(uri),
+    email: frozenList(email),
+    directoryName: frozenList(directoryName),
+    otherName: frozenList(otherName),
+    registeredId: frozenList(registeredId),
+    unusable: frozenList(unusable),
   });
 }
 

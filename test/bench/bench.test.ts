@@ -1,6 +1,6 @@
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as tls from 'node:tls';
@@ -11,7 +11,7 @@ import { charts } from '../../bench/charts.js';
 import { measureCodec } from '../../bench/codec.js';
 import { measureCompression } from '../../bench/compression.js';
 import { buildLoad } from '../../bench/load/build.js';
-import { type Files, Generator } from '../../bench/load/generator.js';
+import { type EchoFigures, type Files, Generator, type HandshakeFigures } from '../../bench/load/generator.js';
 import { describeMachine, describeVersions } from '../../bench/machine.js';
 import { markdown, renewed, shownRatio } from '../../bench/markdown.js';
 import { measureEcho, measureFairness, measureHandshakes, measureIdle, measureSend } from '../../bench/measure.js';
@@ -22,7 +22,7 @@ import { quickSettings, type Settings } from '../../bench/settings.js';
 import { quantile, ratio, summarize, verdict } from '../../bench/statistics.js';
 import { subjects } from '../../bench/subjects/registry.js';
 import { createBlock } from '../../bench/wire.js';
-import { clientCredentials, serverCredentials } from '../support/ends.js';
+import { clientCredentials, serverCredentials, until } from '../support/ends.js';
 import { suite } from '../support/suite.js';
 
 const tiny: Settings = {
@@ -38,9 +38,10 @@ const tiny: Settings = {
 
 const quiet = (): void => {};
 
+const mainScript = fileURLToPath(new URL('../../bench/main.js', import.meta.url));
+
 function run(...args: string[]): { status: number | null; stdout: string; stderr: string } {
-  const main = fileURLToPath(new URL('../../bench/main.js', import.meta.url));
-  return spawnSync(process.execPath, [main, ...args], { encoding: 'utf8' });
+  return spawnSync(process.execPath, [mainScript, ...args], { encoding: 'utf8' });
 }
 
 const statistics = suite('statistics of the benchmarks');
@@ -190,6 +191,63 @@ benchmarks(
   },
   { deadline: 120_000 },
 );
+
+benchmarks('measure the same where there is no C compiler', async () => {
+  const bed = new Bed();
+  try {
+    const script = fileURLToPath(new URL('../../bench/load/javascript.js', import.meta.url));
+    const generator = new Generator('javascript', [process.execPath, script], bed.clientFiles);
+    for (const { subject } of named('raw', 'ours')) {
+      const server = await bed.server(subject);
+      const kind = subject.kind === 'raw' ? 'raw' : 'binary';
+      const echo = { ...loadOptions(echoRows[1]!), kind, warmup: 0.05, seconds: 0.1 };
+      const figures = await generator.run<EchoFigures>('echo', server, echo);
+      assert.is(figures.generator, 'javascript');
+      assert.ok(figures.messages > 0 && figures.cpuNs > 0, JSON.stringify(figures));
+      const handshakes = { kind: subject.kind, tls: '1.3', mode: 'full', concurrency: 1 };
+      assert.ok((await generator.run<HandshakeFigures>('handshake', server, handshakes)).count > 0);
+    }
+  } finally {
+    bed.close();
+  }
+});
+
+benchmarks('leave no process and no file behind when they are stopped', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'mtls-ws-'));
+  try {
+    const child = spawn(process.execPath, [mainScript, '--only', 'echo', '--subject', 'ours'], {
+      env: { ...process.env, TMPDIR: folder },
+      stdio: ['ignore', 'ignore', 'pipe'],
+    });
+    let told = '';
+    for await (const chunk of child.stderr!) {
+      told += chunk;
+      if (told.includes('[1/')) break;
+    }
+    const left = (): string[] => readdirSync(folder).filter((name) => name.startsWith('mtls-ws-bench-'));
+    assert.is(left().length, 1);
+    child.kill('SIGTERM');
+    const [code] = await once(child, 'exit');
+    assert.is(code, 143);
+    assert.equal(left(), []);
+    if (process.platform === 'linux') {
+      await until(() => processesWith(`TMPDIR=${folder}`).length === 0);
+    }
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
+
+/** Returns the processes of this user that have a variable in their environment. */
+function processesWith(variable: string): string[] {
+  return readdirSync('/proc').filter((name) => {
+    try {
+      return /^\d+$/.test(name) && readFileSync(`/proc/${name}/environ`, 'latin1').split('\0').includes(variable);
+    } catch {
+      return false;
+    }
+  });
+}
 
 benchmarks('compare every byte that comes back', async () => {
   const built = buildLoad();

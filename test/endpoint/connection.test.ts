@@ -457,6 +457,20 @@ receiving('hands what was read ahead to the fast handler too, in order', async (
   });
 });
 
+receiving('reads nothing while it is paused, from the event of its beginning on either', async () => {
+  const { server, url } = await startServer();
+  server.on('connection', (connection) => connection.pause());
+  const client = await connect(url, clientCredentials());
+  const message = Buffer.alloc(1 << 20);
+  // As much as fits between two sockets, which is some 6 MiB; at 16 MiB the connection would be cut.
+  for (let sent = 0; client.bufferedBytes === 0; sent++) {
+    assert.ok(sent < 24, `${sent} MiB were read`);
+    client.send(message);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  await server.close({ deadline: 0 });
+});
+
 receiving('delivers no message while it is paused, one at a time if so wished', async () => {
   await withPair({}, async ({ near, far }) => {
     const count = 2000;

@@ -1,6 +1,7 @@
 /** Connections that receive into, and compose in, memory that all of them share: none sees what is another's. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { setTimeout as delay } from 'node:timers/promises';
 import * as tls from 'node:tls';
 import { fileURLToPath } from 'node:url';
 import * as assert from 'uvu/assert';
@@ -205,11 +206,43 @@ composing('are given back, and leave some for those who need one for a turn only
 });
 
 composing('for long bursts are kept for the next one, unless they are very long', () => {
-  const long = takeLong(1_900_000);
+  const long = takeLong(1_900_000, true);
   giveBackLong(long);
-  assert.is(takeLong(1_800_000), long);
+  assert.is(takeLong(1_800_000, true), long);
   giveBackLong(Buffer.alloc(3_000_000));
-  assert.is(takeLong(2_500_000).length, 2_500_000);
+  assert.is(takeLong(2_500_000, true).length, 2_500_000);
+});
+
+composing('for one burst of up to 1 MiB at a time is shared, for those who give it back in any case', () => {
+  const shared = takeLong(1 << 20, true);
+  assert.is.not(takeLong(1 << 20, true), shared, 'one at a time');
+  giveBackLong(shared);
+  assert.is.not(takeLong(1 << 20, false), shared);
+  assert.is(takeLong(100_000, true), shared);
+  giveBackLong(shared);
+});
+
+composing('for a long burst is given back by a connection that is cut while it writes', async () => {
+  const { server, url } = await startServer();
+  server.on('connection', (connection) => connection.pause());
+  const client = await connect(url, clientCredentials());
+  const isFree = (): boolean => {
+    const memory = takeLong(1 << 20, true);
+    giveBackLong(memory);
+    return memory.length > 1 << 20;
+  };
+  assert.ok(isFree());
+  const message = Buffer.alloc(1 << 20);
+  // Until the sockets take no more.
+  do {
+    client.send(message);
+    await delay(50);
+  } while (client.bufferedBytes === 0);
+  if (!usesPublicPaths) assert.not.ok(isFree());
+  client.terminate();
+  await client.closed;
+  assert.ok(isFree());
+  await server.close({ deadline: 0 });
 });
 
 composing('takes a chunk that comes within the handling of another one as it is', () => {
