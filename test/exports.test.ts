@@ -107,6 +107,7 @@ const doors: Readonly<Record<string, readonly string[]>> = {
     'Revocation',
     'TicketKeys',
     'VerifiedPeer',
+    'addressKey',
     'allOf',
     'anyOf',
     'anyVerifiedPeer',

@@ -276,7 +276,8 @@ documentation('lists every option, and the defaults as they are (docs/options.md
     assert.equal([...listed(title).keys()].sort(), [...members].sort(), title);
   }
   for (const [name, value] of Object.entries(connectionDefaults)) {
-    assert.is(listed('The connection').get(name), value.toLocaleString('en-US'), name);
+    const shown = value === Number.POSITIVE_INFINITY ? 'no limit' : value.toLocaleString('en-US');
+    assert.is(listed('The connection').get(name), shown, name);
   }
   for (const title of ['Who may come in', '`connect` alone']) {
     assert.is(listed(title).get('handshakeTimeout'), defaultHandshakeTimeout.toLocaleString('en-US'));

@@ -1,6 +1,6 @@
 /**
  * Runs every test file under uvu in one process, and fails unless every declared test of every file ran.
- * `node dist/test/run.js [pattern]` runs the files whose path contains the pattern; with `--interop` those of
+ * `node dist/test/run.js [pattern…]` runs the files whose path contains one of the patterns; with `--interop` those of
  * `test/interop`, which need other programs, and which are left out otherwise.
  */
 import { readdirSync } from 'node:fs';
@@ -13,7 +13,8 @@ const compiled = fileURLToPath(new URL('.', import.meta.url));
 const sources = resolve(compiled, '../../test');
 const args = process.argv.slice(2);
 const wantsInterop = args.includes('--interop');
-const pattern = args.find((arg) => !arg.startsWith('--')) ?? '';
+const patterns = args.filter((arg) => !arg.startsWith('--'));
+const isWanted = (name: string): boolean => patterns.length === 0 || patterns.some((pattern) => name.includes(pattern));
 
 /** The test files below `directory`, without their extension, sorted. */
 function testFiles(directory: string, extension: string): string[] {
@@ -51,7 +52,7 @@ process.on('exit', () => {
   process.exitCode = failed > 0 || counts.declared === 0 ? 1 : 0;
 });
 
-const selected = names.filter((name) => name.includes(pattern));
+const selected = names.filter(isWanted);
 await run(
   selected.map((name) => ({ name, file: join(compiled, `${name}.js`) })),
   { bail: false },

@@ -21,6 +21,7 @@ import {
 } from '../handshake/index.js';
 import { escapeText } from '../text.js';
 import {
+  addressKey,
   describeIdentity,
   identityError,
   identityFaults,
@@ -103,6 +104,13 @@ export interface AcceptorOptions<Peer extends AnyPeer = VerifiedPeer> extends Co
   onRequest?: (request: PlainRequest<Peer>) => PlainResponse | undefined | Promise<PlainResponse | undefined>;
   /** How many connections may be open at once; the next is answered with 503. Default: no limit. */
   maxConnections?: number;
+  /**
+   * How many connections one peer may have open at once, known by its SPIFFE ID, or else by its certificate; the next is
+   * answered with 429. Default: no limit.
+   */
+  maxConnectionsPerPeer?: number;
+  /** How many connections may be open from one address at once, of IPv6 from one /64; the next is answered with 429. Default: no limit. */
+  maxConnectionsPerAddress?: number;
 }
 
 export const acceptorOptionNames: Readonly<Record<keyof AcceptorOptions, true>> = {
@@ -112,6 +120,8 @@ export const acceptorOptionNames: Readonly<Record<keyof AcceptorOptions, true>> 
   origins: true,
   onRequest: true,
   maxConnections: true,
+  maxConnectionsPerPeer: true,
+  maxConnectionsPerAddress: true,
 };
 
 /** What an acceptor tells. */
@@ -146,6 +156,8 @@ interface Rules {
 
 /** What a connection was let in with, to look at it again. */
 interface Admission {
+  /** By what it counts against the limits for each peer and address. */
+  readonly counted: readonly string[];
   readonly request: UpgradeRequest<AnyPeer>;
   readonly recheck: () => PeerIdentityError | undefined;
 }
@@ -166,8 +178,13 @@ export class Acceptor {
   /** One function for all connections. */
   readonly #onOver = (connection: Connection<AnyPeer>): void => {
     this.connections.delete(connection);
+    for (const key of this.#admissions.get(connection)?.counted ?? []) this.#count(key, -1);
     this.#admissions.delete(connection);
   };
+  /** Open connections of each peer and each address that there is a limit for. */
+  readonly #counts = new Map<string, number>();
+  readonly #maxPerPeer: number;
+  readonly #maxPerAddress: number;
   #rules: Rules;
   #draining = false;
 
@@ -189,13 +206,11 @@ export class Acceptor {
         },
       );
     }
-    this.#maxConnections = wholeNumber(
-      'maxConnections',
-      options.maxConnections,
-      Number.MAX_SAFE_INTEGER,
-      1,
-      Number.MAX_SAFE_INTEGER,
-    );
+    const limit = (name: 'maxConnections' | 'maxConnectionsPerPeer' | 'maxConnectionsPerAddress'): number =>
+      wholeNumber(name, options[name], noLimit, 1, noLimit);
+    this.#maxConnections = limit('maxConnections');
+    this.#maxPerPeer = limit('maxConnectionsPerPeer');
+    this.#maxPerAddress = limit('maxConnectionsPerAddress');
     this.#events = events;
   }
 
@@ -242,10 +257,38 @@ export class Acceptor {
     };
   }
 
+  /** Not for users: why one more connection of this peer, or from this address, is one too many. */
+  excess({ peer, remoteAddress }: Incoming): HandshakeError | undefined {
+    const name = peerKey(peer);
+    const ofPeer = name === undefined ? 0 : (this.#counts.get(name) ?? 0);
+    if (ofPeer >= this.#maxPerPeer) {
+      const text = `this peer has ${ofPeer} connections open, no more are allowed (maxConnectionsPerPeer)`;
+      return requestFault('too-many-of-peer', text);
+    }
+    const ofAddress = this.#counts.get(addressKey(remoteAddress)) ?? 0;
+    if (remoteAddress !== '' && ofAddress >= this.#maxPerAddress) {
+      const text = `this address has ${ofAddress} connections open, no more are allowed (maxConnectionsPerAddress)`;
+      return requestFault('too-many-of-address', text);
+    }
+    return undefined;
+  }
+
+  #count(key: string, change: number): void {
+    const count = (this.#counts.get(key) ?? 0) + change;
+    if (count === 0) this.#counts.delete(key);
+    else this.#counts.set(key, count);
+  }
+
   /** Not for users: counts a connection that is open now. */
   admit(connection: Connection<AnyPeer>, request: UpgradeRequest<AnyPeer>, incoming: Incoming): void {
     this.connections.add(connection);
+    const counted: string[] = [];
+    const name = peerKey(incoming.peer);
+    if (this.#maxPerPeer !== noLimit && name !== undefined) counted.push(name);
+    if (this.#maxPerAddress !== noLimit) counted.push(addressKey(incoming.remoteAddress));
+    for (const key of counted) this.#count(key, 1);
     this.#admissions.set(connection, {
+      counted: counted.length === 0 ? nothingCounted : counted,
       request,
       // Alone: what else is known of the way here is let go.
       recheck: incoming.recheck,
@@ -488,7 +531,12 @@ class Opening {
   }
 
   #open(request: UpgradeRequest<AnyPeer>, key: string, offers: readonly ExtensionOffer[], rest: Buffer): void {
-    const { options, connectionOptions, events, unavailable } = this.#acceptor.inside;
+    const {
+      options,
+      connectionOptions,
+      events,
+      unavailable = this.#acceptor.excess(this.#incoming),
+    } = this.#acceptor.inside;
     if (unavailable !== undefined) {
       return this.#refuse(unavailable);
     }
@@ -586,6 +634,14 @@ function unauthorized(
     { presented, hint: 'the certificate is valid, but the server lets its owner not in here: ask its operator' },
   );
   return { error, reason };
+}
+
+const noLimit = Number.MAX_SAFE_INTEGER;
+const nothingCounted: readonly string[] = [];
+
+/** By what a peer is known when its connections are counted; a client without a certificate is known by its address alone. */
+function peerKey(peer: AnyPeer): string | undefined {
+  return peer === undefined ? undefined : (peer.spiffeId?.id ?? `sha256 ${peer.fingerprint256}`);
 }
 
 /** How many connections are looked at again before others get their turn. */

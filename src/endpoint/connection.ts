@@ -28,6 +28,7 @@ import type { PreparedMessage } from './broadcast.js';
 import { type IncomingMessage, MessageQueue } from './incoming.js';
 import { type ResolvedConnectionOptions, throwLater } from './options.js';
 import { Outbox, type OutboxEvents } from './outbox.js';
+import { Rate } from './rate.js';
 import { type MessageSource, sendFragments } from './send-stream.js';
 import { giveBackSlab, receiveBuffer, receiveCopied, slabBytes, takeSlab } from './shared-memory.js';
 
@@ -188,6 +189,8 @@ export class Connection<Peer extends VerifiedPeer | undefined = VerifiedPeer> ex
   #turnBytes = 0;
   #turnOver = false;
   #inflatedBytes = 0;
+  readonly #messageRate: Rate | undefined;
+  readonly #controlRate: Rate | undefined;
   #ended = false;
   #discarding = false;
   #deliveryScheduled = false;
@@ -234,6 +237,10 @@ export class Connection<Peer extends VerifiedPeer | undefined = VerifiedPeer> ex
   #pongTimer: NodeJS.Timeout | undefined;
   #stallTimer: NodeJS.Timeout | undefined;
   #stallMark = 0;
+  /** Which message grows, by how many there were before it, and since when. */
+  #growing = -1;
+  #growingSince = 0;
+  #idleTimer: NodeJS.Timeout | undefined;
 
   constructor(parts: ConnectionParts<Peer>) {
     super();
@@ -249,6 +256,8 @@ export class Connection<Peer extends VerifiedPeer | undefined = VerifiedPeer> ex
     this.remotePort = parts.remotePort;
     this.#socket = parts.socket;
     this.#options = parts.options;
+    this.#messageRate = rateOf(parts.options.maxMessagesPerSecond);
+    this.#controlRate = rateOf(parts.options.maxControlFramesPerSecond);
     const handler = new Connection.#Handler(this);
     this.#outbox = new Outbox(parts.socket, handler, readsWritesAtOnce(parts.socket));
     this.#core = new Protocol({
@@ -820,6 +829,7 @@ export class Connection<Peer extends VerifiedPeer | undefined = VerifiedPeer> ex
     // What this end does not read is not the peer's delay.
     clearTimeout(this.#stallTimer);
     this.#stallTimer = undefined;
+    this.#growing = -1;
   }
 
   /** Reads on if somebody takes what comes; otherwise leaves the bytes in the kernel, which slows the peer down. */
@@ -872,6 +882,7 @@ export class Connection<Peer extends VerifiedPeer | undefined = VerifiedPeer> ex
   #onMessage(buffer: Buffer, start: number, end: number, isText: boolean): void {
     if (this.#discarding || (this.#isClosing && !this.#hasRoom)) return;
     this.#messagesReceived++;
+    if (this.#messageRate?.exceeds() === true) return this.#onExcess('maxMessagesPerSecond', 'messages');
     if (this.#fast !== undefined) {
       try {
         this.#fast(buffer, start, end, isText);
@@ -897,12 +908,29 @@ export class Connection<Peer extends VerifiedPeer | undefined = VerifiedPeer> ex
       this.#messageQueue.end(() => this.#closedError('the rest of the message was not read'));
       return;
     }
-    if (isLast) this.#messagesReceived++;
+    if (isLast) {
+      this.#messagesReceived++;
+      if (this.#messageRate?.exceeds() === true) return this.#onExcess('maxMessagesPerSecond', 'messages');
+    }
     this.#messageQueue.pushChunk(buffer, start, end, isText, isLast);
     if (!this.#wantsMessages || this.#hasInflatedMuch) this.#core.pause();
   }
 
+  #onExcess(limit: 'maxMessagesPerSecond' | 'maxControlFramesPerSecond', what: string): void {
+    const maximum = this.#options[limit];
+    this.#onViolation(
+      new LimitExceededError(
+        `too-many-${what.replace(' ', '-')}`,
+        `more than ${maximum} ${what} came within a second (${limit})`,
+        { limit, maximum, actual: maximum + 1, unit: `${what} per second`, closeCode: 1008 },
+      ),
+    );
+    this.#core.pause();
+  }
+
   #onPing(buffer: Buffer, start: number, end: number): void {
+    if (this.#discarding) return;
+    if (this.#controlRate?.exceeds() === true) return this.#onExcess('maxControlFramesPerSecond', 'control frames');
     if (this.#canSend) {
       // RFC 6455 §5.5.3: when pongs cannot leave, only the latest ping is answered.
       if (this.#outbox.bufferedBytes > this.#options.highWaterMark)
@@ -914,6 +942,8 @@ export class Connection<Peer extends VerifiedPeer | undefined = VerifiedPeer> ex
   }
 
   #onPong(buffer: Buffer, start: number, end: number): void {
+    if (this.#discarding) return;
+    if (this.#controlRate?.exceeds() === true) return this.#onExcess('maxControlFramesPerSecond', 'control frames');
     if (this.listenerCount('pong') > 0) this.#guard(() => this.emit('pong', Buffer.from(buffer.subarray(start, end))));
     if (this.#userPaused) this.#core.pause();
   }
@@ -1196,12 +1226,25 @@ export class Connection<Peer extends VerifiedPeer | undefined = VerifiedPeer> ex
   // ------------------------------------------------------------ keeping alive
 
   #startKeepalive(): void {
+    if (this.#options.idleTimeout > 0) this.#awaitMessage();
     if (this.#options.pingInterval === 0) return;
     this.#pingTimer = setInterval(() => this.#keepAlive(), this.#options.pingInterval);
     this.#pingTimer.unref();
   }
 
+  /** Closes a connection that is of no use to anybody. A message that is on its way is one. */
+  #awaitMessage(): void {
+    const before = this.#messagesReceived + this.#messagesSent;
+    this.#idleTimer = setTimeout(() => {
+      const isUsed = this.#messagesReceived + this.#messagesSent > before;
+      if (isUsed || this.#core.assembledBytes > 0 || this.bufferedBytes > 0) return this.#awaitMessage();
+      void this.close(1001, `no message came or went for ${this.#options.idleTimeout} ms (idleTimeout)`);
+    }, this.#options.idleTimeout);
+    this.#idleTimer.unref();
+  }
+
   #stopKeepalive(): void {
+    clearTimeout(this.#idleTimer);
     clearInterval(this.#pingTimer);
     clearTimeout(this.#pongTimer);
   }
@@ -1251,14 +1294,22 @@ export class Connection<Peer extends VerifiedPeer | undefined = VerifiedPeer> ex
       this.#event !== undefined
     )
       return;
+    const { messageDeadline, messageStallDeadline } = this.#options;
+    if (this.#growing !== this.#messagesReceived) {
+      this.#growing = this.#messagesReceived;
+      this.#growingSince = performance.now();
+    }
     this.#stallMark = this.#core.assembledBytes;
-    this.#stallTimer = setTimeout(() => {
+    const left = Math.ceil(this.#growingSince + messageDeadline - performance.now());
+    const onTimeout = (): void => {
       this.#stallTimer = undefined;
       if (this.#core.assembledBytes === 0 || this.#event !== undefined) return;
-      // Less than before: it is another message by now.
+      if (this.#growing !== this.#messagesReceived || !this.#wantsMessages) return this.#watchGrowth();
+      const taken = performance.now() - this.#growingSince;
+      if (taken >= messageDeadline) return this.#onLateMessage(Math.round(taken));
       const grown = this.#core.assembledBytes - this.#stallMark;
-      if (grown >= leastGrowth || grown < 0 || !this.#wantsMessages) return this.#watchGrowth();
-      const within = `within ${this.#options.messageStallDeadline} ms`;
+      if (grown >= leastGrowth || messageStallDeadline > left) return this.#watchGrowth();
+      const within = `within ${messageStallDeadline} ms`;
       this.#onViolation(
         new LimitExceededError(
           'message-stalled',
@@ -1266,9 +1317,26 @@ export class Connection<Peer extends VerifiedPeer | undefined = VerifiedPeer> ex
           { limit: 'messageStallDeadline', maximum: leastGrowth, actual: grown, unit: 'bytes', closeCode: 1008 },
         ),
       );
-    }, this.#options.messageStallDeadline);
+    };
+    this.#stallTimer = setTimeout(onTimeout, Math.max(1, Math.min(messageStallDeadline, left)));
     this.#stallTimer.unref();
   }
+
+  #onLateMessage(actual: number): void {
+    const maximum = this.#options.messageDeadline;
+    this.#onViolation(
+      new LimitExceededError(
+        'message-too-slow',
+        `a message of which ${this.#core.assembledBytes} bytes have come takes longer than ${maximum} ms (messageDeadline)`,
+        { limit: 'messageDeadline', maximum, actual, unit: 'milliseconds', closeCode: 1008 },
+      ),
+    );
+  }
+}
+
+/** Nothing is counted where there is no limit. */
+function rateOf(maximum: number): Rate | undefined {
+  return maximum === Number.POSITIVE_INFINITY ? undefined : new Rate(maximum);
 }
 
 export function notAMessage(call: string, data: unknown): UsageError {

@@ -76,6 +76,14 @@ export interface ConnectionOptions {
   closeDeadline?: number;
   /** Milliseconds in which an unfinished message must grow by 1 KiB, or the connection is closed with 1008. Default 30,000. */
   messageStallDeadline?: number;
+  /** Milliseconds that a message which is held until it is whole may take, or the connection is closed with 1008. Default 600,000. */
+  messageDeadline?: number;
+  /** How many messages the peer may send in a second; one more closes with 1008. Default: no limit. */
+  maxMessagesPerSecond?: number;
+  /** How many pings and pongs the peer may send in a second; one more closes with 1008. Default: no limit. */
+  maxControlFramesPerSecond?: number;
+  /** Milliseconds without a message either way until the connection is closed with 1001; pings count for nothing. Default 0: no limit. */
+  idleTimeout?: number;
   /** Closes the connection with 1008 when a certificate of the peer's chain expires. Default `false`. */
   closeAtExpiry?: boolean;
   /**
@@ -97,6 +105,10 @@ export const connectionOptionNames: Readonly<Record<keyof ConnectionOptions, tru
   pongDeadline: true,
   closeDeadline: true,
   messageStallDeadline: true,
+  messageDeadline: true,
+  maxMessagesPerSecond: true,
+  maxControlFramesPerSecond: true,
+  idleTimeout: true,
   perMessageDeflate: true,
   closeAtExpiry: true,
   maxConnectionAge: true,
@@ -173,6 +185,10 @@ export const connectionDefaults: PlainOptions = {
   pongDeadline: 10_000,
   closeDeadline: 5_000,
   messageStallDeadline: 30_000,
+  messageDeadline: 600_000,
+  maxMessagesPerSecond: Number.POSITIVE_INFINITY,
+  maxControlFramesPerSecond: Number.POSITIVE_INFINITY,
+  idleTimeout: 0,
   closeAtExpiry: false,
   maxConnectionAge: 0,
 };
@@ -256,6 +272,8 @@ export function resolveConnectionOptions(options: ConnectionOptions): ResolvedCo
   const longest = constants.MAX_STRING_LENGTH;
   const maxMessageBytes = wholeNumber('maxMessageBytes', options.maxMessageBytes, d.maxMessageBytes, 1, longest);
   const maxEmptyFragments = wholeNumber('maxEmptyFragments', options.maxEmptyFragments, d.maxEmptyFragments, 0, bytes);
+  const perSecond = (name: 'maxMessagesPerSecond' | 'maxControlFramesPerSecond'): number =>
+    wholeNumber(name, options[name], d[name], 1, Number.MAX_SAFE_INTEGER);
   if (options.trace !== undefined && typeof options.trace !== 'function') {
     throw new UsageError('option-not-a-function', 'trace must be a function', { option: 'trace' });
   }
@@ -270,6 +288,10 @@ export function resolveConnectionOptions(options: ConnectionOptions): ResolvedCo
     pongDeadline: wholeNumber('pongDeadline', options.pongDeadline, d.pongDeadline),
     closeDeadline: wholeNumber('closeDeadline', options.closeDeadline, d.closeDeadline),
     messageStallDeadline: wholeNumber('messageStallDeadline', options.messageStallDeadline, d.messageStallDeadline),
+    messageDeadline: wholeNumber('messageDeadline', options.messageDeadline, d.messageDeadline),
+    maxMessagesPerSecond: perSecond('maxMessagesPerSecond'),
+    maxControlFramesPerSecond: perSecond('maxControlFramesPerSecond'),
+    idleTimeout: wholeNumber('idleTimeout', options.idleTimeout, d.idleTimeout, 0),
     closeAtExpiry: strictBoolean('closeAtExpiry', options.closeAtExpiry),
     maxConnectionAge: wholeNumber('maxConnectionAge', options.maxConnectionAge, d.maxConnectionAge, 0, bytes),
     deflate: resolveDeflate(options.perMessageDeflate),

@@ -43,6 +43,10 @@ export interface ServerOptions<Peer extends AnyPeer = VerifiedPeer> extends Trus
   handshakeTimeout?: number;
   /** How many sockets may be between accept and 101 at once; the next is dropped. Default 1,024. */
   maxUnauthenticated?: number;
+  /** How many of those one address may have, of IPv6 a /64; its next is dropped. Default: no limit of its own. */
+  maxUnauthenticatedPerAddress?: number;
+  /** How many TLS handshakes one address may begin in a second, of IPv6 a /64; its next is dropped. Default: no limit. */
+  maxHandshakesPerSecond?: number;
   /** Refuses client certificates whose extended key usage does not name `clientAuth`. Default `false`. */
   requireClientAuthEku?: boolean;
 }
@@ -56,6 +60,8 @@ const serverOptionNames: Readonly<Record<keyof ServerOptions, true>> = {
   insecureKeylog: true,
   handshakeTimeout: true,
   maxUnauthenticated: true,
+  maxUnauthenticatedPerAddress: true,
+  maxHandshakesPerSecond: true,
   requireClientAuthEku: true,
 };
 
@@ -132,6 +138,8 @@ export class Server<Peer extends AnyPeer = VerifiedPeer> extends EventEmitter<Se
         option: 'clientCertificate',
       });
     }
+    const limit = (name: 'maxUnauthenticatedPerAddress' | 'maxHandshakesPerSecond'): number | undefined =>
+      options[name] === undefined ? undefined : wholeNumber(name, options[name], undefined);
     this.#handshakeTimeout = wholeNumber('handshakeTimeout', options.handshakeTimeout, defaultHandshakeTimeout);
     this.#listener = new Listener({
       hosts: this.#trust.current,
@@ -142,6 +150,8 @@ export class Server<Peer extends AnyPeer = VerifiedPeer> extends EventEmitter<Se
       rulesGeneration: 0,
       handshakeTimeout: this.#handshakeTimeout,
       maxUnauthenticated: wholeNumber('maxUnauthenticated', options.maxUnauthenticated, 1024),
+      maxUnauthenticatedPerAddress: limit('maxUnauthenticatedPerAddress'),
+      maxHandshakesPerSecond: limit('maxHandshakesPerSecond'),
       keylog: keylogFrom(options.insecureKeylog),
       onPeer: (accepted) => {
         this.#observer.handshake(accepted);

@@ -43,6 +43,8 @@ export type HandshakeFaultCode =
   | 'deadline'
   | 'cut'
   | 'server-full'
+  | 'too-many-of-peer'
+  | 'too-many-of-address'
   | 'server-draining'
   | 'handler-failed'
   | 'http-status'
@@ -94,6 +96,8 @@ export const handshakeFaults: Readonly<Record<HandshakeFaultCode, HandshakeFault
   cut: { status: undefined, section: 'RFC 9112 §8' },
   'server-full': { status: 503, section: 'RFC 9110 §15.6.4' },
   'server-draining': { status: 503, section: 'RFC 9110 §15.6.4' },
+  'too-many-of-peer': { status: 429, section: 'RFC 6585 §4' },
+  'too-many-of-address': { status: 429, section: 'RFC 6585 §4' },
   'handler-failed': { status: 500, section: 'RFC 9110 §15.6.1' },
   // What a client finds in a response
   'http-status': { status: undefined, section: 'RFC 6455 §4.1' },

@@ -10,7 +10,7 @@ export type HeaderInput = Readonly<Record<string, string>> | Iterable<readonly [
 
 const noNames: ReadonlySet<string> = new Set();
 
-/** Reason phrases (RFC 9110 §15; 431: RFC 6585 §5). */
+/** Reason phrases (RFC 9110 §15; 429 and 431: RFC 6585 §4, §5). */
 const reasonPhrases: Readonly<Record<number, string>> = {
   101: 'Switching Protocols',
   200: 'OK',
@@ -23,6 +23,7 @@ const reasonPhrases: Readonly<Record<number, string>> = {
   414: 'URI Too Long',
   421: 'Misdirected Request',
   426: 'Upgrade Required',
+  429: 'Too Many Requests',
   431: 'Request Header Fields Too Large',
   500: 'Internal Server Error',
   503: 'Service Unavailable',

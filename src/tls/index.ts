@@ -68,5 +68,6 @@ export type { SubjectAltNames } from './san.js';
 export { matchServerName, type ServerNameMatch } from './server-name.js';
 export { leastTicketSecretBytes, TicketKeys } from './session-tickets.js';
 export { parseSpiffeId, type SpiffeId } from './spiffe-id.js';
+export { addressKey } from './unauthenticated.js';
 export { readsWritesAtOnce, receiveInto } from './undocumented.js';
 export { type GatePolicy, identityError, type TlsParameters, VerifiedPeer, verifyPeer } from './verified-peer.js';

@@ -15,6 +15,7 @@ import { describeIdentity, type PeerIdentity } from './identity.js';
 import { watchRefused } from './presented.js';
 import { explainBadHello, explainFailedAccept } from './refusal.js';
 import { Site, type SiteEvents, type SitePolicy } from './site.js';
+import { HandshakeRate, Unauthenticated } from './unauthenticated.js';
 import {
   type GatePolicy,
   identityError,
@@ -57,6 +58,10 @@ export interface ListenerOptions extends SitePolicy {
   readonly handshakeTimeout: number;
   /** Sockets that may be between accept and `established` at once. */
   readonly maxUnauthenticated: number;
+  /** Of them, those of one address (`addressKey`). Default: no limit of its own. */
+  readonly maxUnauthenticatedPerAddress?: number | undefined;
+  /** TLS handshakes that one address may begin in a second. Default: no limit. */
+  readonly maxHandshakesPerSecond?: number | undefined;
   /** Sees the TLS secrets of every connection. */
   readonly keylog?: ((line: Buffer) => void) | undefined;
   /** A client came through the gate. */
@@ -152,6 +157,20 @@ function explained(verdict: Verdict, socket: tls.TLSSocket, { presented }: Pendi
   return error instanceof PeerIdentityError ? error : verdict;
 }
 
+/** @param limit the option and its value */
+function excess(
+  code: string,
+  text: string,
+  actual: number,
+  limit: Readonly<Record<string, number>>,
+  unit = 'connections',
+): LimitExceededError {
+  const [[name, maximum]] = Object.entries(limit) as [[string, number]];
+  return new LimitExceededError(code, `${text}, at most ${maximum} allowed (${name})`, {
+    ...{ limit: name, maximum, actual, unit, closeCode: 1006 },
+  });
+}
+
 /** Milliseconds that a client may take to read the alert that it is turned away with. */
 const lingerTime = 1_000;
 
@@ -171,13 +190,16 @@ export class Listener {
   /** Every raw socket that is open, whatever became of it: `tls.Server` does not count injected ones. */
   readonly #sockets = new Set<Duplex>();
   /** Those between accept and `established`. */
-  readonly #pending = new Set<Pending>();
+  readonly #pending = new Unauthenticated<Pending>();
+  readonly #handshakeRate: HandshakeRate | undefined;
   readonly #byRaw = new WeakMap<Duplex, Pending>();
   #closed = false;
 
   constructor({ hosts, ...options }: ListenerOptions) {
     this.#options = options;
     this.#policy = options;
+    const { maxHandshakesPerSecond } = options;
+    this.#handshakeRate = maxHandshakesPerSecond === undefined ? undefined : new HandshakeRate(maxHandshakesPerSecond);
     this.#setHosts(hosts);
     this.#net = net.createServer({ noDelay: true }, (raw) => this.inject(raw));
     this.#net.on('error', (error) => this.#onAcceptError(error));
@@ -294,22 +316,10 @@ export class Listener {
       raw.destroy();
       return;
     }
-    if (this.#pending.size >= this.#options.maxUnauthenticated) {
+    const excess = this.#excess(pending);
+    if (excess !== undefined) {
       raw.destroy();
-      this.#refuse(
-        pending,
-        new LimitExceededError(
-          'too-many-unauthenticated',
-          `${this.#pending.size + 1} connections have not finished their handshake, at most ${this.#options.maxUnauthenticated} allowed (maxUnauthenticated)`,
-          {
-            limit: 'maxUnauthenticated',
-            maximum: this.#options.maxUnauthenticated,
-            actual: this.#pending.size + 1,
-            unit: 'connections',
-            closeCode: 1006,
-          },
-        ),
-      );
+      this.#refuse(pending, excess);
       return;
     }
     this.#sockets.add(raw);
@@ -325,6 +335,51 @@ export class Listener {
     if (head !== undefined && head.length > 0) raw.unshift(head);
     if (this.#readsNames) this.#readName(raw, pending);
     else this.#handOver(raw, pending, this.#unnamed!);
+  }
+
+  /**
+   * Returns why one more socket cannot be taken. When all places are taken, the address with the most gives up the one
+   * that it has held for longest, so that nobody keeps others out alone.
+   */
+  #excess(newcomer: Pending): LimitExceededError | undefined {
+    const { maxUnauthenticated, maxUnauthenticatedPerAddress, maxHandshakesPerSecond } = this.#options;
+    const { remoteAddress } = newcomer;
+    const ofAddress = this.#pending.countOf(newcomer) + 1;
+    // A stream that comes from no network has no address.
+    const isKnown = remoteAddress !== '';
+    if (isKnown && maxUnauthenticatedPerAddress !== undefined && ofAddress > maxUnauthenticatedPerAddress) {
+      const text = `${ofAddress} connections of ${remoteAddress} have not finished their handshake`;
+      return excess('too-many-unauthenticated', text, ofAddress, { maxUnauthenticatedPerAddress });
+    }
+    if (this.#pending.size >= maxUnauthenticated) {
+      const count = this.#pending.size + 1;
+      const error = excess(
+        'too-many-unauthenticated',
+        `${count} connections have not finished their handshake`,
+        count,
+        {
+          maxUnauthenticated,
+        },
+      );
+      const crowded = this.#pending.crowdedOut(newcomer);
+      if (crowded === undefined) return error;
+      const isTold = crowded.settled;
+      this.#settle(crowded);
+      crowded.raw.destroy();
+      if (!isTold) this.#refuse(crowded, error);
+    }
+    if (isKnown && this.#handshakeRate?.exceeds(remoteAddress, performance.now()) === true) {
+      const perSecond = maxHandshakesPerSecond!;
+      const text = `${remoteAddress} has begun more than ${perSecond} handshakes within a second`;
+      return excess(
+        'too-many-handshakes',
+        text,
+        perSecond + 1,
+        { maxHandshakesPerSecond: perSecond },
+        'handshakes per second',
+      );
+    }
+    return undefined;
   }
 
   /** Reads the ClientHello, and gives all of it back for OpenSSL to read. */

@@ -611,6 +611,86 @@ receiving('closes with 1008 a message that does not grow (T1)', async () => {
   });
 });
 
+receiving('closes with 1008 at one message more in a second than maxMessagesPerSecond', async () => {
+  await withRawPeer({ maxMessagesPerSecond: 3 }, async ({ far, peer }) => {
+    const messages: unknown[] = [];
+    far.on('message', (data) => messages.push(data));
+    for (const text of ['1', '2', '3']) peer.write(masked(1, text));
+    await until(() => messages.length === 3);
+    await new Promise((resolve) => setTimeout(resolve, 1100));
+    const violated = once(far, 'violation');
+    peer.write(Buffer.concat(['4', '5', '6', '7', '8'].map((text) => masked(1, text))));
+    const [error] = await violated;
+    assert.equal(
+      [error.code, error.limit, error.maximum, error.actual, error.unit],
+      ['too-many-messages', 'maxMessagesPerSecond', 3, 4, 'messages per second'],
+    );
+    assert.equal(messages, ['1', '2', '3', '4', '5', '6']);
+    assert.equal(await peer.readAll(), Buffer.from('880203f0', 'hex'));
+  });
+});
+
+receiving('counts the messages of a fast handler and of a stream against maxMessagesPerSecond, too', async () => {
+  for (const take of ['handler', 'stream'] as const) {
+    await withRawPeer({ maxMessagesPerSecond: 2 }, async ({ far, peer }) => {
+      let taken = 0;
+      if (take === 'handler') far.handleMessages(() => taken++);
+      else {
+        void (async () => {
+          for await (const message of far.messages()) for await (const _ of message) taken++;
+        })().catch(() => {});
+      }
+      peer.write(Buffer.concat(['1', '2', '3'].map((text) => masked(1, text))));
+      const [error] = await once(far, 'violation');
+      assert.is(error.code, 'too-many-messages');
+      assert.ok(taken <= 2, `${take}: ${taken}`);
+    });
+  }
+});
+
+receiving('closes with 1008 at one ping or pong more in a second than maxControlFramesPerSecond', async () => {
+  await withRawPeer({ maxControlFramesPerSecond: 3, pingInterval: 0 }, async ({ far, peer }) => {
+    const seen: string[] = [];
+    far.on('message', () => seen.push('message'));
+    far.on('ping', () => seen.push('ping'));
+    far.on('pong', () => seen.push('pong'));
+    peer.write(
+      Buffer.concat([masked(9, ''), masked(10, ''), masked(1, 'x'), masked(9, ''), masked(10, ''), masked(1, 'y')]),
+    );
+    const [error] = await once(far, 'violation');
+    assert.equal([error.code, error.limit, error.actual], ['too-many-control-frames', 'maxControlFramesPerSecond', 4]);
+    assert.equal(seen, ['ping', 'pong', 'message', 'ping']);
+    assert.equal(await peer.readAll(), Buffer.from('8a008a00880203f0', 'hex'));
+  });
+});
+
+receiving('closes with 1008 a message that grows, and is not whole by messageDeadline', async () => {
+  await withRawPeer({ messageStallDeadline: 60, messageDeadline: 150 }, async ({ far, peer }) => {
+    const began = performance.now();
+    peer.write(masked(2, Buffer.alloc(2048), false));
+    const more = setInterval(() => peer.write(masked(0, Buffer.alloc(2048), false)), 10);
+    const [error] = await once(far, 'violation');
+    clearInterval(more);
+    assert.equal([error.code, error.limit, error.maximum], ['message-too-slow', 'messageDeadline', 150]);
+    assert.ok(performance.now() - began >= 149);
+    assert.equal((await peer.readAll()).subarray(-4), Buffer.from('880203f0', 'hex'));
+  });
+});
+
+receiving('does not charge a message for the time of those before it (messageDeadline)', async () => {
+  await withRawPeer({ messageDeadline: 200 }, async ({ far, peer }) => {
+    let messages = 0;
+    far.on('message', () => messages++);
+    far.on('violation', (error) => assert.unreachable(error.message));
+    for (let count = 1; count <= 10; count++) {
+      peer.write(masked(2, Buffer.alloc(2048), false));
+      await new Promise((resolve) => setTimeout(resolve, 30));
+      peer.write(masked(0, 'end'));
+      await until(() => messages === count);
+    }
+  });
+});
+
 receiving('lets others have their turn while one connection floods (T1)', async () => {
   const { server, port, url } = await startServer();
   try {
@@ -914,6 +994,20 @@ keepalive('cuts a peer that is silent after a ping', async () => {
     assert.is(event.code, 1006);
     assert.match(event.reason, /silent for 30 ms after a ping/);
     peer.socket.destroy();
+  });
+});
+
+keepalive('closes with 1001 after idleTimeout without a message, whatever pings come', async () => {
+  await withPair({ server: { idleTimeout: 150 }, client: { pingInterval: 10 } }, async ({ near, far }) => {
+    far.on('message', (data) => far.send(data));
+    for (let count = 0; count < 4; count++) {
+      near.send('still here');
+      await new Promise((resolve) => setTimeout(resolve, 60));
+    }
+    assert.is(far.readyState, 'open');
+    near.on('message', () => {});
+    const { code, reason } = await near.closed;
+    assert.equal([code, reason], [1001, 'no message came or went for 150 ms (idleTimeout)']);
   });
 });
 

@@ -233,6 +233,47 @@ opening('answers 503 when the server is full', async () => {
   }
 });
 
+opening(
+  'refuses one connection more of a peer than maxConnectionsPerPeer with 429, and of that peer alone',
+  async () => {
+    const { server, url } = await startServer({ maxConnectionsPerPeer: 2 });
+    const { clients } = kit();
+    const other = { ...clientCredentials(), cert: clients.noEku.cert, key: clients.noEku.key };
+    try {
+      const open = [await connect(url, clientCredentials()), await connect(url, clientCredentials())];
+      await connect(url, clientCredentials()).then(
+        () => assert.unreachable(),
+        (error: HandshakeError) => assert.is(error.httpStatus, 429),
+      );
+      open.push(await connect(url, other));
+      await open[0]!.close();
+      await until(() => server.connections.size === 2);
+      open.push(await connect(url, clientCredentials()));
+      for (const connection of open) connection.terminate();
+    } finally {
+      await server.close({ deadline: 0 });
+    }
+  },
+);
+
+opening('refuses one connection more from an address than maxConnectionsPerAddress with 429', async () => {
+  const { server, url } = await startServer({ maxConnectionsPerAddress: 1 });
+  try {
+    const first = await connect(url, clientCredentials());
+    const refused = once(server, 'refused');
+    await connect(url, clientCredentials()).then(
+      () => assert.unreachable(),
+      (error: HandshakeError) => assert.is(error.httpStatus, 429),
+    );
+    assert.is((await refused)[0].error.code, 'too-many-of-address');
+    first.terminate();
+    await until(() => server.connections.size === 0);
+    (await connect(url, clientCredentials())).terminate();
+  } finally {
+    await server.close({ deadline: 0 });
+  }
+});
+
 opening('agrees on the server’s favourite subprotocol', async () => {
   const { server, url } = await startServer({ protocols: ['v2', 'v1'] });
   try {
@@ -571,6 +612,14 @@ lifetime('refuses options that would be protections switched off in silence (M6)
     ['onRequest', 'ok'],
     ['requireClientAuthEku', 'true'],
     ['maxConnections', 0],
+    ['maxConnectionsPerPeer', 0],
+    ['maxConnectionsPerAddress', 1.5],
+    ['maxUnauthenticatedPerAddress', 0],
+    ['maxHandshakesPerSecond', '10'],
+    ['maxMessagesPerSecond', 0],
+    ['maxControlFramesPerSecond', -1],
+    ['messageDeadline', 0],
+    ['idleTimeout', -1],
     ['maxMessageBytes', -1],
     ['maxMessageBytes', '1000'],
     ['maxMessageBytes', constants.MAX_STRING_LENGTH + 1],

@@ -19,7 +19,7 @@ faults('have a stable name, a section, and a status that refuses', () => {
     assert.match(code, /^[a-z]+(-[a-z]+)*$/);
     assert.match(section, /^RFC (6455|6585|7692|9110|9112) §\d+(\.\d+)*$/);
     assert.ok(
-      status === undefined || [400, 403, 404, 405, 408, 414, 421, 426, 431, 500, 503, 505].includes(status),
+      status === undefined || [400, 403, 404, 405, 408, 414, 421, 426, 429, 431, 500, 503, 505].includes(status),
       code,
     );
   }

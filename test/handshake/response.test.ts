@@ -81,6 +81,7 @@ const phrases: Readonly<Record<number, string>> = {
   414: 'URI Too Long',
   421: 'Misdirected Request',
   426: 'Upgrade Required',
+  429: 'Too Many Requests',
   431: 'Request Header Fields Too Large',
   500: 'Internal Server Error',
   503: 'Service Unavailable',

@@ -3,6 +3,7 @@
  * is ever installed by a test.
  */
 import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { counts } from '../support/counts.js';
@@ -14,7 +15,17 @@ export const python = '/usr/bin/python3';
 
 export const requireFromBench: NodeJS.Require = createRequire(join(root, 'bench/package.json'));
 
-export type Tool = 'openssl' | 'curl' | 'npm' | 'python3' | 'python3-websockets' | 'ws' | 'chromium' | 'haproxy';
+export type Tool =
+  | 'openssl'
+  | 'curl'
+  | 'npm'
+  | 'python3'
+  | 'python3-websockets'
+  | 'ws'
+  | 'chromium'
+  | 'haproxy'
+  | 'network namespaces'
+  | '/dev/full';
 
 const tools: Readonly<Record<Tool, { install: string; isThere: () => boolean }>> = {
   openssl: { install: 'apt-get install openssl', isThere: () => runs('openssl', ['version']) },
@@ -22,6 +33,11 @@ const tools: Readonly<Record<Tool, { install: string; isThere: () => boolean }>>
   npm: { install: 'apt-get install npm', isThere: () => runs('npm', ['--version']) },
   python3: { install: 'apt-get install python3', isThere: () => runs(python, ['--version']) },
   chromium: { install: 'apt-get install chromium', isThere: () => runs('chromium', ['--version']) },
+  'network namespaces': {
+    install: 'apt-get install iproute2 util-linux, as root',
+    isThere: () => runs('unshare', ['-n', 'ip', 'link', 'set', 'lo', 'up']),
+  },
+  '/dev/full': { install: 'an operating system that has it', isThere: () => existsSync('/dev/full') },
   haproxy: { install: 'apt-get install haproxy', isThere: () => runs('haproxy', ['-v']) },
   'python3-websockets': {
     install: 'apt-get install python3-websockets',

@@ -208,6 +208,79 @@ test('refuses one more than maxUnauthenticated, and lets in again when one is go
   });
 });
 
+/** A silent connection from an address of loopback of its own. */
+function from(localAddress: string, port: number): net.Socket {
+  const socket = net.connect({ port, host: '127.0.0.1', localAddress });
+  socket.on('error', () => {});
+  socket.resume();
+  return socket;
+}
+
+test('refuses one more than maxUnauthenticatedPerAddress, of that address alone', async () => {
+  await withListener({ maxUnauthenticatedPerAddress: 2 }, async ({ listener, port, refusals }) => {
+    const silent = [tcp(port), tcp(port)];
+    await until(() => listener.openSockets === 2);
+    const third = tcp(port);
+    third.resume();
+    await closeOf(third);
+    const { error } = await refusals.next();
+    const limit = error as LimitExceededError;
+    assert.equal(
+      [limit.code, limit.limit, limit.maximum, limit.actual],
+      ['too-many-unauthenticated', 'maxUnauthenticatedPerAddress', 2, 3],
+    );
+    if (process.platform === 'linux') {
+      silent.push(from('127.0.0.2', port));
+      await until(() => listener.openSockets === 3);
+    }
+    for (const socket of silent) socket.destroy();
+  });
+});
+
+test('takes the oldest place of the address that has the most, when all are taken', async () => {
+  // Elsewhere loopback has one address.
+  if (process.platform !== 'linux') return;
+  await withListener({ maxUnauthenticated: 3 }, async ({ listener, port, refusals }) => {
+    const silent: net.Socket[] = [];
+    for (let count = 1; count <= 3; count++) {
+      silent.push(tcp(port));
+      silent.at(-1)!.resume();
+      await until(() => listener.openSockets === count);
+    }
+    const newcomer = from('127.0.0.2', port);
+    await closeOf(silent[0]!);
+    const { error, remoteAddress, remotePort } = await refusals.next();
+    assert.equal([error.code, remoteAddress], ['too-many-unauthenticated', '127.0.0.1']);
+    assert.ok(remotePort > 0);
+    await until(() => listener.openSockets === 3);
+    assert.not.ok(newcomer.destroyed);
+    // One each and two of the first: its next gains nothing.
+    const another = tcp(port);
+    another.resume();
+    await closeOf(another);
+    assert.is((await refusals.next()).error.code, 'too-many-unauthenticated');
+    for (const socket of [...silent, newcomer]) socket.destroy();
+    await until(() => listener.openSockets === 0);
+  });
+});
+
+test('drops one more handshake than maxHandshakesPerSecond, before TLS begins', async () => {
+  await withListener({ maxHandshakesPerSecond: 2 }, async ({ port, refusals, peers }) => {
+    const good = [nodeClient(port), nodeClient(port)];
+    await peers.next();
+    await peers.next();
+    const third = tcp(port);
+    third.resume();
+    await closeOf(third);
+    const limit = (await refusals.next()).error as LimitExceededError;
+    assert.equal(
+      [limit.code, limit.limit, limit.maximum, limit.actual, limit.unit],
+      ['too-many-handshakes', 'maxHandshakesPerSecond', 2, 3, 'handshakes per second'],
+    );
+    for (const socket of good) socket.destroy();
+  });
+});
+
 test('closes during handshakes: those are destroyed, those let in stay, and nothing is told twice', async () => {
   const hello = await clientHello();
   await withListener({}, async ({ listener, port, refusals, peers }) => {
