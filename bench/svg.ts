@@ -133,7 +133,7 @@ export interface BarChart {
 
 /** Ratios as bars that begin at 1, on a logarithmic scale; a mark where the target is. */
 export function ratioChart({ title, sub, rows, legend }: BarChart): string {
-  const [width, left, top, right, barHeight] = [860, 150, 84, 60, 11];
+  const [width, left, top, right, barHeight] = [860, 150, 84, 96, 11];
   const rowHeight = Math.max(...rows.map(({ bars }) => bars.length)) * (barHeight + 2) + 10;
   const height = top + rows.length * rowHeight + 30;
   const values = rows.flatMap(({ bars, target }) => [...bars.map(({ value }) => value), target ?? 1]);
