@@ -1,0 +1,37 @@
+// The server of the soak: `server.mjs CA CERT KEY`, an echo that follows its files. Answers a line of input with what it holds.
+import { readdirSync } from 'node:fs';
+import { createInterface } from 'node:readline';
+import { createServer, watchCredentials } from '../../dist/src/index.js';
+
+const [ca, cert, key] = process.argv.slice(2);
+const credentials = watchCredentials({ ca, cert, key });
+let failedReloads = 0;
+credentials.on('failed', () => failedReloads++);
+const server = createServer({
+  credentials,
+  perMessageDeflate: true,
+  pingInterval: 2_000,
+  pongDeadline: 2_000,
+  closeDeadline: 2_000,
+  handshakeTimeout: 5_000,
+});
+server.on('connection', (connection, { path }) => {
+  const answer = (mayGoOn) => {
+    if (!mayGoOn) connection.pause();
+  };
+  connection.on('drain', () => connection.resume());
+  if (path === '/handler') {
+    connection.handleMessages((buffer, start, end, isText) => answer(connection.sendRange(buffer, start, end, isText)));
+  } else connection.on('message', (data) => answer(connection.send(data)));
+});
+const { port } = await server.listen({ port: 0, backlog: 512 });
+console.log(port);
+for await (const _ of createInterface({ input: process.stdin })) {
+  globalThis.gc?.();
+  const { rss, heapUsed } = process.memoryUsage();
+  const descriptors = process.platform === 'linux' ? readdirSync('/proc/self/fd').length : 0;
+  console.log(
+    JSON.stringify({ rss, heapUsed, descriptors, open: server.connections.size, failedReloads, ...server.statistics }),
+  );
+}
+process.exit(0);
