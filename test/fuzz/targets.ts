@@ -1,0 +1,6 @@
+/** All targets, by name. Each is loaded when it is asked for, so that the coverage of its files counts from their first line. */
+import type { Target } from './target.js';
+
+export const targets: Readonly<Record<string, () => Promise<Target>>> = {
+  decoder: async () => (await import('./targets/decoder.js')).decoder,
+};
