@@ -55,8 +55,9 @@ export interface FuzzResult extends Progress {
 
 /** An input that takes longer is a fault: all of them are short. In milliseconds, three times in a row. */
 const tooLong = 1_000;
+const takesTooLong = 'an input takes less than a second';
 
-/** Inputs of a batch: few at first, when each second one reaches something new; twice as many whenever a batch brought nothing. */
+/** Inputs of a batch: few at first, when many reach something new; twice as many whenever none did. */
 const smallestBatch = 256;
 const largestBatch = 65_536;
 
@@ -88,11 +89,12 @@ class Inputs {
       const length = target.generate(random, bytes);
       return random.oneIn(4) ? this.#mutate(length) : length;
     }
-    // What was found last is worth most.
-    const isRecent = corpus.length > 16 && random.oneIn(2);
-    const entry = isRecent ? corpus[corpus.length - 1 - random.below(16)]! : random.pick(corpus);
-    let length = entry.copy(bytes);
-    for (let times = 1 << random.below(4); times > 0; times--) {
+    // What was found last is worth most; and of two the shorter, as it takes less time.
+    const isRecent = corpus.length > 16 && random.oneIn(4);
+    const one = isRecent ? corpus[corpus.length - 1 - random.below(16)]! : random.pick(corpus);
+    const other = random.pick(corpus);
+    let length = (one.length <= other.length ? one : other).copy(bytes);
+    for (let times = 1 << random.below(3); times > 0; times--) {
       length =
         target.mutate !== undefined && random.oneIn(2) ? target.mutate(random, bytes, length) : this.#mutate(length);
     }
@@ -186,6 +188,17 @@ const interesting = [0, 1, 2, 3, 0x0a, 0x0d, 0x20, 0x22, 0x2c, 0x30, 0x3a, 0x3b,
 
 /** Fuzzes one target until a fault, or until the options say so. */
 export async function fuzz(target: Target, options: FuzzOptions): Promise<FuzzResult> {
+  const { stackTraceLimit } = Error;
+  // Most inputs end in an error of the code under test, and finding out where it was made takes longer than all the rest.
+  Error.stackTraceLimit = 0;
+  try {
+    return await search(target, options, stackTraceLimit);
+  } finally {
+    Error.stackTraceLimit = stackTraceLimit;
+  }
+}
+
+async function search(target: Target, options: FuzzOptions, stackTraceLimit: number): Promise<FuzzResult> {
   const { coverage, before } = options;
   const inputs = new Inputs(target, options.seed);
   const { bytes, corpus, random } = inputs;
@@ -220,7 +233,7 @@ export async function fuzz(target: Target, options: FuzzOptions): Promise<FuzzRe
     const took = performance.now() - start;
     if (took > slowest) {
       slowest = took;
-      if (took > tooLong && isSlow(target, bytes, length)) throw new BrokenInvariant('an input takes no second');
+      if (took > tooLong && isSlow(target, bytes, length)) throw new BrokenInvariant(takesTooLong);
     }
     if (outcomes[kind] === 1) return false;
     outcomes[kind] = 1;
@@ -228,8 +241,10 @@ export async function fuzz(target: Target, options: FuzzOptions): Promise<FuzzRe
     return true;
   };
   const faultOf = (error: unknown, length: number): FuzzResult => {
+    Error.stackTraceLimit = stackTraceLimit;
     const found = Buffer.from(bytes.subarray(0, length));
-    return { ...progress(), fault: { error, found, input: minimize(target, found, error), execution: executions } };
+    const input = minimize(target, found);
+    return { ...progress(), fault: { error: errorOf(target, input) ?? error, found, input, execution: executions } };
   };
 
   let length = 0;
@@ -286,7 +301,8 @@ export async function fuzz(target: Target, options: FuzzOptions): Promise<FuzzRe
     }
     const after = random.state;
     coverage?.look();
-    if (coverage?.addsAnything === true) {
+    const isNew = coverage?.addsAnything === true;
+    if (coverage !== undefined && isNew) {
       // Kept as a whole in the end: what comes of the order of inputs would be looked for again and again.
       const whole = coverage.snapshot();
       find(0, count, found);
@@ -299,7 +315,7 @@ export async function fuzz(target: Target, options: FuzzOptions): Promise<FuzzRe
     });
     for (const input of kept) keep(input);
     random.state = after;
-    batch = kept.length > 0 ? Math.max(smallestBatch, batch >>> 1) : Math.min(largestBatch, batch << 1);
+    batch = isNew ? Math.max(smallestBatch, batch >>> 1) : Math.min(largestBatch, batch << 1);
     // A turn of the event loop: what the target has left to do, and Ctrl-C.
     await setImmediate();
     if (options.afterBatch?.(progress()) === true) break;
@@ -319,6 +335,7 @@ function isSlow(target: Target, bytes: Buffer, length: number): boolean {
 
 /** What two faults have in common when they are the same. */
 function signatureOf(error: unknown): string {
+  if (error === undefined) return '';
   if (error instanceof BrokenInvariant) return error.rule;
   if (!(error instanceof Error)) return String(error);
   // The place where it was thrown: messages have values in them.
@@ -326,25 +343,28 @@ function signatureOf(error: unknown): string {
   return `${error.name} ${place ?? error.message}`;
 }
 
+/** Returns what an input throws; `undefined` when it throws nothing, and does not take too long either. */
+function errorOf(target: Target, input: Buffer): unknown {
+  const scratch = Buffer.alloc(target.maxBytes);
+  const length = input.copy(scratch);
+  try {
+    const start = performance.now();
+    target.run(scratch, length);
+    return performance.now() - start > tooLong ? new BrokenInvariant(takesTooLong) : undefined;
+  } catch (error) {
+    return error ?? new Error('nothing was thrown, as an error');
+  }
+}
+
 /** Steps of minimizing, at most. */
 const maxSteps = 50_000;
 
 /** Returns the smallest input that was found with the same fault: parts cut out, then bytes made plain. */
-export function minimize(target: Target, found: Buffer, error: unknown): Buffer {
-  const wanted = signatureOf(error);
-  const scratch = Buffer.alloc(target.maxBytes);
+export function minimize(target: Target, found: Buffer): Buffer {
+  const wanted = signatureOf(errorOf(target, found));
   let steps = 0;
-  const fails = (candidate: Buffer): boolean => {
-    if (++steps > maxSteps) return false;
-    const length = candidate.copy(scratch);
-    try {
-      const start = performance.now();
-      target.run(scratch, length);
-      return performance.now() - start > tooLong && wanted === 'an input takes no second';
-    } catch (failure) {
-      return signatureOf(failure) === wanted;
-    }
-  };
+  const fails = (candidate: Buffer): boolean =>
+    ++steps <= maxSteps && signatureOf(errorOf(target, candidate)) === wanted;
   let best = found;
   for (let before = -1; before !== best.length; ) {
     before = best.length;

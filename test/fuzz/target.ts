@@ -56,6 +56,15 @@ function shorten(value: unknown): string {
   return text.length <= 400 ? text : `${text.slice(0, 400)}…`;
 }
 
+/** Returns the kind of an outcome that is told in lines: by the first two words of the last few. */
+export function kindOfStory(lines: readonly string[]): number {
+  const words = lines.slice(-3).map((line) => {
+    const [what, code = ''] = line.slice(0, 60).split(' ', 2);
+    return what === 'violation' || what === 'close' ? `${what} ${code}` : what;
+  });
+  return kindOf(`${Math.min(lines.length, 4)} ${words.join(' ')}`);
+}
+
 /** Returns the kind of an outcome that a text describes, from 0 to 65535. */
 export function kindOf(text: string): number {
   let hash = 0;

@@ -3,4 +3,7 @@ import type { Target } from './target.js';
 
 export const targets: Readonly<Record<string, () => Promise<Target>>> = {
   decoder: async () => (await import('./targets/decoder.js')).decoder,
+  messages: async () => (await import('./targets/messages.js')).messages,
+  'round-trip': async () => (await import('./targets/round-trip.js')).roundTrip,
+  ws: async () => (await import('./targets/ws.js')).ws,
 };

@@ -55,7 +55,7 @@ class Digest implements FrameSink {
   endMessage(isText: boolean, isCompressed: boolean, length: number): void {
     this.add(0x100 | (isText ? 1 : 0) | (isCompressed ? 2 : 0));
     this.add(length);
-    this.kind = (this.kind * 5 + (isText ? 1 : 2)) & 0xfff;
+    this.kind = (this.kind * 5 + (isText ? 1 : 2)) & 0xff;
   }
 
   control(bytes: Buffer, start: number, end: number, opcode: number, isLast: boolean): boolean {
@@ -68,7 +68,7 @@ class Digest implements FrameSink {
 
   endControl(opcode: number): void {
     this.add(0x200 | opcode);
-    this.kind = (this.kind * 5 + 3) & 0xfff;
+    this.kind = (this.kind * 5 + 3) & 0xff;
   }
 
   fault(fault: { readonly code: string }, position: number): void {
@@ -175,7 +175,7 @@ interface Settings {
   readonly maximum: number;
 }
 
-const maxBytes = 512;
+const maxBytes = 320;
 const scratch = Buffer.alloc(maxBytes + 8);
 const wanted = new Digest();
 const told = new Digest();
@@ -240,8 +240,8 @@ export const decoder: Target = {
     decode(input, length, settings, length, second);
     decode(input, length, settings, 1, third);
     decode(input, length, settings, 0, (second << 8) | third);
-    // In two parts at every place, one time in sixteen.
-    if (second < 16) for (let part = 1; part < length - settingsBytes; part++) decode(input, length, settings, part, third);
+    // In parts of every size, where that is quick.
+    if (length < 24 && second < 32) for (let part = 2; part < length; part++) decode(input, length, settings, part, third);
     return wanted.isFaulty ? 0x1000 | faultKinds.indexOf(wanted.faultCode) | ((wanted.kind & 0x7f) << 4) : wanted.kind;
   },
 };
