@@ -56,6 +56,14 @@ function shorten(value: unknown): string {
   return text.length <= 400 ? text : `${text.slice(0, 400)}…`;
 }
 
+/** What breaks a line, moves a cursor, or cannot be seen. */
+const invisible = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/u;
+
+/** @throws BrokenInvariant unless `text`, in which there may be text of a peer, is fit for a line of a log. */
+export function mustBeLine(text: string): void {
+  if (invisible.test(text)) throw new BrokenInvariant('what is told is one line of visible text', JSON.stringify(text));
+}
+
 /** Returns the kind of an outcome that is told in lines: by the first two words of the last few. */
 export function kindOfStory(lines: readonly string[]): number {
   const words = lines.slice(-3).map((line) => {
