@@ -1,7 +1,8 @@
-/** The command line of the fuzzer: `npm run fuzz -- [--seconds N] [--executions N] [--target NAME] [--seed N] [--list]`. */
+/** The command line of the fuzzer: `npm run fuzz -- [--seconds N] [--executions N] [--target NAME] [--seed N] [--list]`; see `help`. */
 import { parseArgs } from 'node:util';
 import { Coverage } from './coverage.js';
 import { type Fault, fuzz, type Progress } from './driver.js';
+import { CorpusFile } from './seeds.js';
 import { BrokenInvariant, type Target } from './target.js';
 import { watch } from './watchdog.js';
 
@@ -19,6 +20,7 @@ const help = `npm run fuzz -- [--seconds N] [--executions N] [--target NAME]… 
   --executions N    how many inputs each is given
   --seed N          what the random numbers follow from, 0 to 4294967295 (default: a new one)
   --no-coverage     asks V8 for no coverage: faster, and blind
+  --corpus FILE     starts from the inputs in this file too, and adds those that it keeps
   --input HEX       gives one target this input, and nothing else
   --list            says what the targets are, and which invariants they hold
 `;
@@ -58,6 +60,7 @@ export async function main(args: readonly string[], program: Program): Promise<n
   process.once('SIGINT', interrupt);
   console.log(`seed ${seed}, Node.js ${process.version}${values['no-coverage'] === true ? ', without coverage' : ''}`);
   console.log(heading);
+  const corpus = values.corpus === undefined ? undefined : new CorpusFile(values.corpus);
   const coverage = values['no-coverage'] === true ? undefined : new Coverage();
   try {
     for (const name of names) {
@@ -66,6 +69,7 @@ export async function main(args: readonly string[], program: Program): Promise<n
         seconds,
         executions,
         coverage,
+        corpus,
         interrupted,
       });
       if (code !== 0) return code;
@@ -84,6 +88,7 @@ function readArguments(args: readonly string[]): {
   executions?: number;
   seed?: number;
   input?: string;
+  corpus?: string;
   list?: boolean;
   help?: boolean;
   'no-coverage'?: boolean;
@@ -96,6 +101,7 @@ function readArguments(args: readonly string[]): {
       executions: { type: 'string' },
       seed: { type: 'string' },
       input: { type: 'string' },
+      corpus: { type: 'string' },
       list: { type: 'boolean' },
       help: { type: 'boolean', short: 'h' },
       'no-coverage': { type: 'boolean' },
@@ -105,7 +111,8 @@ function readArguments(args: readonly string[]): {
   const number = (name: string, text: string | undefined, most: number): Record<string, number> => {
     if (text === undefined) return {};
     const value = Number(text);
-    if (text.trim() === '' || !(value >= 0 && value <= most)) throw new Error(`--${name} is "${text}", not a number up to ${most}`);
+    if (text.trim() === '' || !(value >= 0 && value <= most))
+      throw new Error(`--${name} is "${text}", not a number up to ${most}`);
     return { [name]: value };
   };
   if (rest.input !== undefined && !/^(?:[0-9a-f]{2})*$/i.test(rest.input)) throw new Error('--input takes hexadecimal');
@@ -134,7 +141,15 @@ function row(name: string, progress: Progress, coverage: Coverage | undefined): 
   const { hit, all } = coverage?.blocks ?? { hit: 0, all: 0 };
   const blocks = coverage === undefined ? '–' : `${hit} / ${all} ${((100 * hit) / Math.max(1, all)).toFixed(0)} %`;
   const rate = executions / Math.max(seconds, 0.001);
-  return line([name, count(executions), count(rate), blocks, String(corpus), String(outcomes), `${slowest.toFixed(1)} ms`]);
+  return line([
+    name,
+    count(executions),
+    count(rate),
+    blocks,
+    String(corpus),
+    String(outcomes),
+    `${slowest.toFixed(1)} ms`,
+  ]);
 }
 
 interface Run {
@@ -142,6 +157,7 @@ interface Run {
   readonly seconds: number | undefined;
   readonly executions: number | undefined;
   readonly coverage: Coverage | undefined;
+  readonly corpus: CorpusFile | undefined;
   readonly interrupted: { readonly is: boolean };
 }
 
@@ -155,13 +171,14 @@ async function fuzzOne(name: string, program: Program, run: Run): Promise<number
   }
   coverage?.watch(target.covers);
   const watchdog = watch(name, target.maxBytes);
+  const seeds = [...program.seedsOf(name), ...(run.corpus?.read(name) ?? [])];
   let shown = 0;
   try {
     const result = await fuzz(target, {
       seed: run.seed,
       seconds: run.seconds,
       executions: run.executions,
-      seeds: program.seedsOf(name),
+      seeds,
       coverage,
       before: (input, length) => watchdog.before(input, length),
       afterBatch: (progress) => {
@@ -173,6 +190,7 @@ async function fuzzOne(name: string, program: Program, run: Run): Promise<number
       },
     });
     console.log(`${process.stdout.isTTY ? '\r' : ''}${row(name, result, coverage)}`);
+    run.corpus?.write(name, [...run.corpus.read(name), ...result.kept]);
     if (result.fault === undefined) return 0;
     report(name, run.seed, result.fault);
     return 1;

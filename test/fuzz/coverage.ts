@@ -19,7 +19,11 @@ interface File {
 interface ScriptCoverage {
   readonly url: string;
   readonly functions: ReadonlyArray<{
-    readonly ranges: ReadonlyArray<{ readonly startOffset: number; readonly endOffset: number; readonly count: number }>;
+    readonly ranges: ReadonlyArray<{
+      readonly startOffset: number;
+      readonly endOffset: number;
+      readonly count: number;
+    }>;
   }>;
 }
 
@@ -56,7 +60,8 @@ export class Coverage {
     for (const { url, functions } of this.#take()) {
       if (!url.startsWith(root)) continue;
       const known = this.#files.get(url);
-      const file = known ?? newFile(Math.max(...functions.flatMap(({ ranges }) => ranges.map((range) => range.endOffset))));
+      const file =
+        known ?? newFile(Math.max(...functions.flatMap(({ ranges }) => ranges.map((range) => range.endOffset))));
       // An inner range or function stands behind the outer one.
       for (const { ranges } of functions) {
         for (const { startOffset, endOffset, count } of ranges) {

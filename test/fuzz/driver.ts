@@ -22,6 +22,8 @@ export interface FuzzOptions {
   readonly seeds: readonly Buffer[];
   /** Default: none is asked for, and only outcomes tell which inputs are kept. */
   readonly coverage?: Coverage | undefined;
+  /** Milliseconds an input may take: longer, three times in a row, is a fault. Default 1,000: all inputs are short. */
+  readonly mostTime?: number;
   /** Called after each batch; `true` stops. */
   readonly afterBatch?: (progress: Progress) => boolean;
   /** Called with each input before it is run. */
@@ -32,6 +34,7 @@ export interface Progress {
   /** Inputs run, those not counted that are run again to find out which of them reached something new. */
   readonly executions: number;
   readonly seconds: number;
+  /** Inputs kept, seeds among them. */
   readonly corpus: number;
   /** Kinds of outcomes. */
   readonly outcomes: number;
@@ -50,12 +53,14 @@ export interface Fault {
 }
 
 export interface FuzzResult extends Progress {
+  /** The inputs that were kept, without the seeds. */
+  readonly kept: readonly Buffer[];
   readonly fault: Fault | undefined;
 }
 
-/** An input that takes longer is a fault: all of them are short. In milliseconds, three times in a row. */
-const tooLong = 1_000;
-const takesTooLong = 'an input takes less than a second';
+/** The default of `mostTime`. */
+const defaultMostTime = 1_000;
+const takesTooLong = 'no input takes too long';
 
 /** Inputs of a batch: few at first, when many reach something new; twice as many whenever none did. */
 const smallestBatch = 256;
@@ -184,7 +189,9 @@ class Inputs {
 }
 
 /** Borders of numbers, and bytes that mean something in many formats. */
-const interesting = [0, 1, 2, 3, 0x0a, 0x0d, 0x20, 0x22, 0x2c, 0x30, 0x3a, 0x3b, 0x5c, 0x7e, 0x7f, 0x80, 0x81, 0xfe, 0xff];
+const interesting = [
+  0, 1, 2, 3, 0x0a, 0x0d, 0x20, 0x22, 0x2c, 0x30, 0x3a, 0x3b, 0x5c, 0x7e, 0x7f, 0x80, 0x81, 0xfe, 0xff,
+];
 
 /** Fuzzes one target until a fault, or until the options say so. */
 export async function fuzz(target: Target, options: FuzzOptions): Promise<FuzzResult> {
@@ -199,7 +206,7 @@ export async function fuzz(target: Target, options: FuzzOptions): Promise<FuzzRe
 }
 
 async function search(target: Target, options: FuzzOptions, stackTraceLimit: number): Promise<FuzzResult> {
-  const { coverage, before } = options;
+  const { coverage, before, mostTime = defaultMostTime } = options;
   const inputs = new Inputs(target, options.seed);
   const { bytes, corpus, random } = inputs;
   const outcomes = new Uint8Array(65_536);
@@ -216,6 +223,7 @@ async function search(target: Target, options: FuzzOptions, stackTraceLimit: num
     outcomes: outcomeCount,
     slowest,
   });
+  const result = (): FuzzResult => ({ ...progress(), kept: corpus.slice(options.seeds.length), fault: undefined });
   const isOver = (): boolean =>
     executions >= (options.executions ?? Number.POSITIVE_INFINITY) ||
     performance.now() - begin >= 1_000 * (options.seconds ?? Number.POSITIVE_INFINITY);
@@ -233,7 +241,7 @@ async function search(target: Target, options: FuzzOptions, stackTraceLimit: num
     const took = performance.now() - start;
     if (took > slowest) {
       slowest = took;
-      if (took > tooLong && isSlow(target, bytes, length)) throw new BrokenInvariant(takesTooLong);
+      if (took > mostTime && isSlow(target, bytes, length, mostTime)) throw new BrokenInvariant(takesTooLong);
     }
     if (outcomes[kind] === 1) return false;
     outcomes[kind] = 1;
@@ -243,8 +251,12 @@ async function search(target: Target, options: FuzzOptions, stackTraceLimit: num
   const faultOf = (error: unknown, length: number): FuzzResult => {
     Error.stackTraceLimit = stackTraceLimit;
     const found = Buffer.from(bytes.subarray(0, length));
-    const input = minimize(target, found);
-    return { ...progress(), fault: { error: errorOf(target, input) ?? error, found, input, execution: executions } };
+    // What does not fail again depends on what was run before it, and cannot be made smaller.
+    const input = errorOf(target, found, mostTime) === undefined ? found : minimize(target, found, mostTime);
+    return {
+      ...result(),
+      fault: { error: errorOf(target, input, mostTime) ?? error, found, input, execution: executions },
+    };
   };
 
   let length = 0;
@@ -289,15 +301,15 @@ async function search(target: Target, options: FuzzOptions, stackTraceLimit: num
     const batchEnd = options.executions === undefined ? performance.now() + batchTime : Number.POSITIVE_INFINITY;
     const found = new Set<number>();
     let count = 0;
-    try {
-      while (count < most) {
-        states[count++] = random.state;
-        length = inputs.next();
+    while (count < most) {
+      states[count++] = random.state;
+      length = inputs.next();
+      try {
         if (execute(length)) found.add(count - 1);
-        if ((count & 255) === 0 && performance.now() > batchEnd) break;
+      } catch (error) {
+        return faultOf(error, length);
       }
-    } catch (error) {
-      return faultOf(error, length);
+      if ((count & 255) === 0 && performance.now() > batchEnd) break;
     }
     const after = random.state;
     coverage?.look();
@@ -320,15 +332,15 @@ async function search(target: Target, options: FuzzOptions, stackTraceLimit: num
     await setImmediate();
     if (options.afterBatch?.(progress()) === true) break;
   }
-  return { ...progress(), fault: undefined };
+  return result();
 }
 
 /** Whether an input takes too long not by chance. */
-function isSlow(target: Target, bytes: Buffer, length: number): boolean {
+function isSlow(target: Target, bytes: Buffer, length: number, mostTime: number): boolean {
   for (let times = 0; times < 2; times++) {
     const start = performance.now();
     target.run(bytes, length);
-    if (performance.now() - start <= tooLong) return false;
+    if (performance.now() - start <= mostTime) return false;
   }
   return true;
 }
@@ -344,13 +356,13 @@ function signatureOf(error: unknown): string {
 }
 
 /** Returns what an input throws; `undefined` when it throws nothing, and does not take too long either. */
-function errorOf(target: Target, input: Buffer): unknown {
+function errorOf(target: Target, input: Buffer, mostTime: number): unknown {
   const scratch = Buffer.alloc(target.maxBytes);
   const length = input.copy(scratch);
   try {
     const start = performance.now();
     target.run(scratch, length);
-    return performance.now() - start > tooLong ? new BrokenInvariant(takesTooLong) : undefined;
+    return performance.now() - start > mostTime ? new BrokenInvariant(takesTooLong) : undefined;
   } catch (error) {
     return error ?? new Error('nothing was thrown, as an error');
   }
@@ -360,11 +372,11 @@ function errorOf(target: Target, input: Buffer): unknown {
 const maxSteps = 50_000;
 
 /** Returns the smallest input that was found with the same fault: parts cut out, then bytes made plain. */
-export function minimize(target: Target, found: Buffer): Buffer {
-  const wanted = signatureOf(errorOf(target, found));
+export function minimize(target: Target, found: Buffer, mostTime: number): Buffer {
+  const wanted = signatureOf(errorOf(target, found, mostTime));
   let steps = 0;
   const fails = (candidate: Buffer): boolean =>
-    ++steps <= maxSteps && signatureOf(errorOf(target, candidate)) === wanted;
+    ++steps <= maxSteps && signatureOf(errorOf(target, candidate, mostTime)) === wanted;
   let best = found;
   for (let before = -1; before !== best.length; ) {
     before = best.length;

@@ -4,7 +4,9 @@ import type { Random } from './random.js';
 const opcodes = [0, 1, 1, 2, 2, 8, 9, 10] as const;
 const sizes = [0, 0, 1, 1, 2, 3, 4, 5, 8, 17, 33] as const;
 const texts = ['a', 'é', '日', '😀', 'hello ', '\u{10ffff}', '\u07ff', '\ud7ff'].map((text) => Buffer.from(text));
-const closeCodes = [999, 1000, 1001, 1003, 1004, 1005, 1006, 1007, 1011, 1014, 1015, 1016, 2999, 3000, 4999, 5000, 65535];
+const closeCodes = [
+  999, 1000, 1001, 1003, 1004, 1005, 1006, 1007, 1011, 1014, 1015, 1016, 2999, 3000, 4999, 5000, 65535,
+];
 
 /**
  * Writes frames from `at` on and returns where they end.

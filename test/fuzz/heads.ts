@@ -26,7 +26,8 @@ export function readHead<Kind extends keyof Heads>(
     must(count >= 0 && count <= end - at, 'no more is taken than was given');
     must(!isOver || count === 0, 'nothing is taken behind a head or a fault');
     taken += count;
-    if (count < end - at) must(parser.head !== undefined || parser.error !== undefined, 'a head that goes on takes all');
+    if (count < end - at)
+      must(parser.head !== undefined || parser.error !== undefined, 'a head that goes on takes all');
     at = end;
   }
   const { head, error } = parser;
@@ -41,7 +42,10 @@ export function readHead<Kind extends keyof Heads>(
     must(head.fields.size <= limits.maxFields, 'there are no more fields than allowed');
     for (const [name, value] of head.fields) {
       must(/^[!#$%&'*+.^_`|~\w-]+$/.test(name), 'the name of a field is a token');
-      must(/^(?:[\x21-\x7e\x80-\xff](?:[\t\x20-\x7e\x80-\xff]*[\x21-\x7e\x80-\xff])?)?$/.test(value), 'the value of a field is one');
+      must(
+        /^(?:[\x21-\x7e\x80-\xff](?:[\t\x20-\x7e\x80-\xff]*[\x21-\x7e\x80-\xff])?)?$/.test(value),
+        'the value of a field is one',
+      );
     }
   }
   return { head, error, taken };

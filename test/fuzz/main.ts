@@ -8,7 +8,9 @@ import { targets } from './targets.js';
 /** The first line of the file of a target. */
 function rulesOf(name: string): string {
   const file = fileURLToPath(new URL(`../../../test/fuzz/targets/${name}.ts`, import.meta.url));
-  return readFileSync(file, 'utf8').split('\n', 1)[0]!.replace(/^\/[/*]+\s*|\s*\*\/$/g, '');
+  return readFileSync(file, 'utf8')
+    .split('\n', 1)[0]!
+    .replace(/^\/[/*]+\s*|\s*\*\/$/g, '');
 }
 
 process.exitCode = await main(process.argv.slice(2), { targets, seedsOf, rulesOf });

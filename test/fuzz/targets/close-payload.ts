@@ -1,8 +1,13 @@
 // The body of a close frame: read as RFC 6455 §5.5.1 and §7.4 have it, the fault at the first byte that shows it, in every chunking; what may be sent may be received, and is written as it was read.
 import { isUtf8 } from 'node:buffer';
 import { PeerProtocolError, UsageError } from '../../../src/errors.js';
-import { encodeClosePayload, isReceivableCloseCode, isSendableCloseCode, parseClosePayload } from '../../../src/frame/index.js';
 import { ClosePayloadReader } from '../../../src/frame/close-payload.js';
+import {
+  encodeClosePayload,
+  isReceivableCloseCode,
+  isSendableCloseCode,
+  parseClosePayload,
+} from '../../../src/frame/index.js';
 import { waysToCut } from '../cuts.js';
 import { readUtf8 } from '../plain-utf8.js';
 import { kindOf, must, mustBeSame, type Target } from '../target.js';
@@ -16,7 +21,8 @@ function wantedOf(bytes: Buffer): { code: string; offset: number } | { closeCode
   if (bytes.length === 0) return { closeCode: 1005, reason: '' };
   if (bytes.length === 1) return { code: 'close-payload-too-short', offset: 1 };
   const closeCode = bytes.readUInt16BE();
-  if (!lawful.has(closeCode) && !(closeCode >= 3000 && closeCode <= 4999)) return { code: 'close-code-invalid', offset: 2 };
+  if (!lawful.has(closeCode) && !(closeCode >= 3000 && closeCode <= 4999))
+    return { code: 'close-code-invalid', offset: 2 };
   const { bad, isComplete } = readUtf8(bytes, 2, bytes.length);
   if (bad >= 0) return { code: 'close-reason-not-utf8', offset: bad + 1 };
   if (!isComplete) return { code: 'close-reason-not-utf8', offset: bytes.length };
@@ -27,11 +33,22 @@ export const closePayload: Target = {
   name: 'close-payload',
   covers: ['src/frame/close-payload.js', 'src/frame/close-code.js', 'src/frame/utf8.js'],
   maxBytes,
-  dictionary: ['\x03\xe8', '\x03\xef', '\x0b\xb8', '\x13\x87', '\xe2\x82\xac', '\xf0\x9f\x98\x80', '\xed\xa0\x80', '\xc0\x80', '\xf4\x90'],
+  dictionary: [
+    '\x03\xe8',
+    '\x03\xef',
+    '\x0b\xb8',
+    '\x13\x87',
+    '\xe2\x82\xac',
+    '\xf0\x9f\x98\x80',
+    '\xed\xa0\x80',
+    '\xc0\x80',
+    '\xf4\x90',
+  ],
   generate(random, input) {
     const code = random.oneIn(2) ? 990 + random.below(40) : random.below(6_000);
     let at = input.writeUInt16BE(code);
-    for (let parts = random.below(8); parts > 0; parts--) at += input.write(random.pick(['bye', 'é', '日本', '😀', '\0', 'x'.repeat(20)]), at);
+    for (let parts = random.below(8); parts > 0; parts--)
+      at += input.write(random.pick(['bye', 'é', '日本', '😀', '\0', 'x'.repeat(20)]), at);
     if (random.oneIn(3) && at > 2) input[2 + random.below(at - 2)] = random.next();
     return random.oneIn(6) ? random.below(at) : at;
   },
@@ -63,7 +80,10 @@ export const closePayload: Target = {
           } catch (error) {
             refusal = error;
           }
-          must(refusal instanceof UsageError && refusal.code === 'close-code-not-sendable', 'what may not be sent is refused');
+          must(
+            refusal instanceof UsageError && refusal.code === 'close-code-not-sendable',
+            'what may not be sent is refused',
+          );
         }
       }
     }
@@ -76,11 +96,20 @@ export const closePayload: Target = {
           fault = reader.read(bytes, at, end, end === bytes.length, 0);
           at = end;
         }
-        mustBeSame(fault && `${fault.code} ${fault.offset}`, 'code' in wanted ? `${wanted.code} ${wanted.offset}` : undefined, 'the same is told in every chunking');
+        mustBeSame(
+          fault && `${fault.code} ${fault.offset}`,
+          'code' in wanted ? `${wanted.code} ${wanted.offset}` : undefined,
+          'the same is told in every chunking',
+        );
       }
     }
     const code = bytes.length < 2 ? 0 : bytes.readUInt16BE();
-    must(isReceivableCloseCode(code) === (lawful.has(code) || (code >= 3000 && code <= 4999)), 'the codes that may be received are those of RFC 6455');
-    return 'code' in wanted ? kindOf(`${wanted.code} ${Math.min(8, wanted.offset)}`) : kindOf(`${code >= 3000 ? 3000 : code} ${Math.min(4, bytes.length)}`);
+    must(
+      isReceivableCloseCode(code) === (lawful.has(code) || (code >= 3000 && code <= 4999)),
+      'the codes that may be received are those of RFC 6455',
+    );
+    return 'code' in wanted
+      ? kindOf(`${wanted.code} ${Math.min(8, wanted.offset)}`)
+      : kindOf(`${code >= 3000 ? 3000 : code} ${Math.min(4, bytes.length)}`);
   },
 };

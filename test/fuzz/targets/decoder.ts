@@ -189,7 +189,12 @@ function decode(input: Buffer, length: number, settings: Settings, step: number,
   for (let index = 0; index < size; index++) scratch[start + index] = input[settingsBytes + index]!;
   const end = start + size;
   told.reset(compression ? maximum + Math.ceil(maximum / 7) + 1024 : maximum);
-  const decoder = new FrameDecoder(isServer ? 'server' : 'client', told, { maxMessageBytes: maximum, maxEmptyFragments }, compression);
+  const decoder = new FrameDecoder(
+    isServer ? 'server' : 'client',
+    told,
+    { maxMessageBytes: maximum, maxEmptyFragments },
+    compression,
+  );
   decoder.streaming = streaming;
   let at = start;
   while (at < end) {
@@ -218,7 +223,16 @@ export const decoder: Target = {
   name: 'decoder',
   covers: ['src/frame/decoder.js', 'src/frame/header-reader.js', 'src/frame/masking.js'],
   maxBytes,
-  dictionary: ['\x81\x80', '\x01\x00', '\x80\x00', '\x89\x80', '\x88\x82\0\0\0\0\x03\xe8', '\x7f\0\0\0\0\0\x01\0\0', '\xff\0\x20\0\0\0\0\0\0', '\x7e\0\x7e'],
+  dictionary: [
+    '\x81\x80',
+    '\x01\x00',
+    '\x80\x00',
+    '\x89\x80',
+    '\x88\x82\0\0\0\0\x03\xe8',
+    '\x7f\0\0\0\0\0\x01\0\0',
+    '\xff\0\x20\0\0\0\0\0\0',
+    '\x7e\0\x7e',
+  ],
   generate(random, input) {
     input[0] = random.next();
     input[1] = random.next();
@@ -241,7 +255,8 @@ export const decoder: Target = {
     decode(input, length, settings, 1, third);
     decode(input, length, settings, 0, (second << 8) | third);
     // In parts of every size, where that is quick.
-    if (length < 24 && second < 32) for (let part = 2; part < length; part++) decode(input, length, settings, part, third);
+    if (length < 24 && second < 32)
+      for (let part = 2; part < length; part++) decode(input, length, settings, part, third);
     return wanted.isFaulty ? 0x1000 | faultKinds.indexOf(wanted.faultCode) | ((wanted.kind & 0x7f) << 4) : wanted.kind;
   },
 };

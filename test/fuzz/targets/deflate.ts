@@ -1,7 +1,7 @@
 // permessage-deflate: what comes out of any compressed messages, in any chunking and with or without context, is what a plain reading of RFC 1951 makes of them; never more than the limit; no more final blocks than allowed; a fault is one of four; what is compressed comes out again.
-import { deflateRawSync, constants } from 'node:zlib';
-import { Deflater, Inflater, inflateTail, maxFinalBlocks } from '../../../src/frame/permessage-deflate.js';
+import { constants, deflateRawSync } from 'node:zlib';
 import { Protocol } from '../../../src/frame/index.js';
+import { Deflater, Inflater, inflateTail, maxFinalBlocks } from '../../../src/frame/permessage-deflate.js';
 import { waysToCut } from '../cuts.js';
 import { inflatePlainly } from '../plain-inflate.js';
 import type { Random } from '../random.js';
@@ -29,7 +29,12 @@ function writeData(random: Random): Buffer {
   return data;
 }
 
-const strategies = [constants.Z_DEFAULT_STRATEGY, constants.Z_FIXED, constants.Z_HUFFMAN_ONLY, constants.Z_RLE] as const;
+const strategies = [
+  constants.Z_DEFAULT_STRATEGY,
+  constants.Z_FIXED,
+  constants.Z_HUFFMAN_ONLY,
+  constants.Z_RLE,
+] as const;
 
 function writeStream(random: Random, windowBits: number): Buffer {
   if (random.oneIn(8)) return Buffer.from(Array.from({ length: random.below(40) }, () => random.next() & 255));
@@ -59,7 +64,12 @@ export const deflate: Target = {
     const first = writeStream(random, 8 + (input[1]! & 7)).subarray(0, room);
     at += first.copy(input, at);
     input.writeUInt16BE(first.length, settingsBytes);
-    return at + writeStream(random, 8 + (input[1]! & 7)).subarray(0, room).copy(input, at);
+    return (
+      at +
+      writeStream(random, 8 + (input[1]! & 7))
+        .subarray(0, room)
+        .copy(input, at)
+    );
   },
   run(input, length) {
     if (length < settingsBytes + 2) return 0;
@@ -82,7 +92,9 @@ export const deflate: Target = {
       const plain = inflatePlainly(Buffer.concat([message, inflateTail]), history, windowSize, maximum);
       isBeyond.push(typeof plain !== 'string' && plain.isBeyondWindow);
       const isTooMany = typeof plain !== 'string' && plain.finalBlocks > maxFinalBlocks;
-      wanted.push(typeof plain === 'string' ? plain : isTooMany ? 'too-many-final-blocks' : plain.output.toString('latin1'));
+      wanted.push(
+        typeof plain === 'string' ? plain : isTooMany ? 'too-many-final-blocks' : plain.output.toString('latin1'),
+      );
       if (typeof plain === 'string' || isTooMany) break;
       outputs.push(plain.output);
       history = peerContextTakeover ? Buffer.concat([history, plain.output]).subarray(-windowSize) : Buffer.alloc(0);
@@ -90,14 +102,17 @@ export const deflate: Target = {
 
     const inflater = new Inflater(options, maximum);
     for (const [index, expected] of wanted.entries()) {
-      const inflated = inflater.inflate(Buffer.concat([messages[index]!, inflateTail]), () => must(false, 'what is short is inflated at once'));
+      const inflated = inflater.inflate(Buffer.concat([messages[index]!, inflateTail]), () =>
+        must(false, 'what is short is inflated at once'),
+      );
       must(inflated !== undefined, 'what is short is inflated at once');
       if (typeof inflated === 'string') {
         // zlib takes a reference beyond the window as long as what it refers to is still in its output: it says so or not.
         if (isBeyond[index] === true && inflated === 'invalid') return 1;
         // zlib may find out that there is too much before it comes to what is not valid, or the other way round.
         const isEither = expected === 'invalid' || expected === 'too-long';
-        if (!isEither || (inflated !== 'invalid' && inflated !== 'too-long')) mustBeSame(inflated, expected, 'the fault is that of a plain reading');
+        if (!isEither || (inflated !== 'invalid' && inflated !== 'too-long'))
+          mustBeSame(inflated, expected, 'the fault is that of a plain reading');
         break;
       }
       must(inflated.length <= maximum, 'what comes out keeps to the limit');
@@ -108,11 +123,16 @@ export const deflate: Target = {
     // The same in frames, in every chunking.
     const frames = Buffer.concat(
       messages.map((message) => {
-        const head = message.length <= 125 ? Buffer.of(0xc2, message.length) : Buffer.of(0xc2, 126, message.length >> 8, message.length & 255);
+        const head =
+          message.length <= 125
+            ? Buffer.of(0xc2, message.length)
+            : Buffer.of(0xc2, 126, message.length >> 8, message.length & 255);
         return Buffer.concat([head, message]);
       }),
     );
-    const stories = (fourth < 64 ? waysToCut(frames.length, (third << 8) | fourth) : waysToCut(frames.length, 1).slice(0, 1)).map((cuts) => {
+    const stories = (
+      fourth < 64 ? waysToCut(frames.length, (third << 8) | fourth) : waysToCut(frames.length, 1).slice(0, 1)
+    ).map((cuts) => {
       const lines: string[] = [];
       const protocol = new Protocol({
         role: 'client',
@@ -136,11 +156,20 @@ export const deflate: Target = {
       return lines.join('\n');
     });
     for (const story of stories) mustBeSame(story, stories[0], 'the same is told in every chunking');
-    must(stories[0]!.startsWith(outputs.map((output) => output.toString('latin1')).join('\n')), 'the messages are those of a plain reading');
+    must(
+      stories[0]!.startsWith(outputs.map((output) => output.toString('latin1')).join('\n')),
+      'the messages are those of a plain reading',
+    );
 
     // What came out goes in again.
     if (third < 64) {
-      const own = { ownContextTakeover: peerContextTakeover, ownWindowBits: peerWindowBits, peerContextTakeover: true, peerWindowBits: 15, level: fourth % 10 };
+      const own = {
+        ownContextTakeover: peerContextTakeover,
+        ownWindowBits: peerWindowBits,
+        peerContextTakeover: true,
+        peerWindowBits: 15,
+        level: fourth % 10,
+      };
       const deflater = new Deflater(own);
       const back = new Inflater(options, 70_000);
       for (const output of outputs) {
@@ -148,13 +177,22 @@ export const deflate: Target = {
         if (payload === undefined) continue;
         must(payload.length < output.length, 'what is compressed is shorter');
         const again = back.inflate(Buffer.concat([payload, inflateTail]), () => {});
-        must(again !== undefined && typeof again !== 'string' && again.equals(output), 'what is compressed comes out again');
+        must(
+          again !== undefined && typeof again !== 'string' && again.equals(output),
+          'what is compressed comes out again',
+        );
         const plain = inflatePlainly(Buffer.concat([payload, inflateTail]), Buffer.alloc(0), windowSize, 70_000);
-        if (!peerContextTakeover) must(typeof plain !== 'string' && plain.output.equals(output) && !plain.isBeyondWindow, 'what is compressed keeps to its window');
+        if (!peerContextTakeover)
+          must(
+            typeof plain !== 'string' && plain.output.equals(output) && !plain.isBeyondWindow,
+            'what is compressed keeps to its window',
+          );
       }
     }
     const last = wanted[wanted.length - 1]!;
     const isFault = outputs.length < wanted.length;
-    return kindOf(`${outputs.map((output) => Math.min(12, Math.ceil(Math.log2(output.length + 1)))).join()} ${isFault ? last : ''} ${peerContextTakeover}`);
+    return kindOf(
+      `${outputs.map((output) => Math.min(12, Math.ceil(Math.log2(output.length + 1)))).join()} ${isFault ? last : ''} ${peerContextTakeover}`,
+    );
   },
 };

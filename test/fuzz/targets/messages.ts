@@ -1,8 +1,14 @@
 // Both roles, every chunking, paused anywhere, streamed or not, in lent, shared or ordinary memory: the same messages as frames put together one by one make; text is UTF-8; nothing comes after a close or a violation; no more is held than has come, and never more than the limit.
 import { isUtf8 } from 'node:buffer';
-import { type DataFrame, FrameDecoder, Protocol, type ProtocolHandler, sharedMemory } from '../../../src/frame/index.js';
 import type { LimitExceededError, PeerProtocolError } from '../../../src/errors.js';
-import { Cuts, waysToCut } from '../cuts.js';
+import {
+  type DataFrame,
+  FrameDecoder,
+  Protocol,
+  type ProtocolHandler,
+  sharedMemory,
+} from '../../../src/frame/index.js';
+import { type Cuts, waysToCut } from '../cuts.js';
 import { writeFrames } from '../frame-writer.js';
 import { readUtf8 } from '../plain-utf8.js';
 import { kindOfStory, must, mustBeSame, type Target } from '../target.js';
@@ -120,7 +126,8 @@ function tellPlainly(input: Buffer, length: number, settings: Settings): string[
         if (opcode === 8) {
           const code = control.length < 2 ? 1005 : control.readUInt16BE();
           const { bad: at, isComplete } = readUtf8(control, Math.min(2, control.length), control.length);
-          const isLawful = (code >= 1000 && code <= 1014 && ![1004, 1006].includes(code)) || (code >= 3000 && code <= 4999);
+          const isLawful =
+            (code >= 1000 && code <= 1014 && ![1004, 1006].includes(code)) || (code >= 3000 && code <= 4999);
           if (control.length >= 2 && (!isLawful || code === 1005)) lines.push('violation close-code-invalid');
           else if (at >= 0 || (isLast && !isComplete)) lines.push('violation close-reason-not-utf8');
           else if (isLast) lines.push(`close ${code} ${control.toString('utf8', 2)}`);
@@ -197,7 +204,16 @@ export const messages: Target = {
     'src/frame/copy.js',
   ],
   maxBytes,
-  dictionary: ['\x81\x80', '\x01\x00', '\x80\x00', '\x89\x80', '\x88\x82\0\0\0\0\x03\xe8', '\x7e\0\x7e', '\xf0\x9f\x98\x80', '\xed\xa0\x80'],
+  dictionary: [
+    '\x81\x80',
+    '\x01\x00',
+    '\x80\x00',
+    '\x89\x80',
+    '\x88\x82\0\0\0\0\x03\xe8',
+    '\x7e\0\x7e',
+    '\xf0\x9f\x98\x80',
+    '\xed\xa0\x80',
+  ],
   generate(random, input) {
     for (let index = 0; index < settingsBytes; index++) input[index] = random.next();
     return writeFrames(random, input, settingsBytes, (input[0]! & 1) !== 0, maxBytes - settingsBytes);
@@ -219,7 +235,11 @@ export const messages: Target = {
       tell(input, length, settings, cuts, index === 0 ? 0 : pauses).join('\n'),
     );
     for (const other of others) mustBeSame(other, whole, 'the same is told in every chunking');
-    mustBeSame(whole!.replace(/^(violation \S+).*/m, '$1'), plain.join('\n'), 'the messages are those that the frames make');
+    mustBeSame(
+      whole!.replace(/^(violation \S+).*/m, '$1'),
+      plain.join('\n'),
+      'the messages are those that the frames make',
+    );
     return kindOfStory(plain);
   },
 };

@@ -55,7 +55,10 @@ export const negotiation: Target = {
     for (let index = 0; index < settingsBytes; index++) input[index] = random.next();
     if (random.oneIn(2)) return writeText(input, settingsBytes, someOf(random, parts, 14));
     const offers = Array.from({ length: 1 + random.below(3) }, () => {
-      const parameters = Array.from({ length: random.below(4) }, () => `; ${random.pick(parts.slice(1, 5))}${random.oneIn(2) ? `=${6 + random.below(12)}` : ''}`);
+      const parameters = Array.from(
+        { length: random.below(4) },
+        () => `; ${random.pick(parts.slice(1, 5))}${random.oneIn(2) ? `=${6 + random.below(12)}` : ''}`,
+      );
       return `permessage-deflate${parameters.join('')}`;
     });
     return writeText(input, settingsBytes, offers.join(random.oneIn(2) ? ', ' : '\0'));
@@ -68,9 +71,16 @@ export const negotiation: Target = {
 
     const protocols = parseProtocols(values);
     if (protocols !== undefined) {
-      must(protocols.every((protocol) => token.test(protocol)), 'a subprotocol is a token');
+      must(
+        protocols.every((protocol) => token.test(protocol)),
+        'a subprotocol is a token',
+      );
       must(new Set(protocols).size === protocols.length, 'no subprotocol is offered twice');
-      mustBeSame(parseProtocols([protocols.join(',')])?.join(), protocols.join(), 'subprotocols that are written anew read the same');
+      mustBeSame(
+        parseProtocols([protocols.join(',')])?.join(),
+        protocols.join(),
+        'subprotocols that are written anew read the same',
+      );
       const chosen = negotiateProtocol(protocols, ['chat', 'a']);
       must(chosen === undefined || protocols.includes(chosen), 'a subprotocol that is chosen was offered');
       kind += `p${protocols.length} `;
@@ -78,23 +88,40 @@ export const negotiation: Target = {
 
     const offers = parseExtensions(values);
     if (offers !== undefined) {
-      const written = offers.map(({ name, parameters }) => [name, ...parameters.map(([parameter, value]) => (value === undefined ? parameter : `${parameter}="${value}"`))].join('; '));
+      const written = offers.map(({ name, parameters }) =>
+        [
+          name,
+          ...parameters.map(([parameter, value]) => (value === undefined ? parameter : `${parameter}="${value}"`)),
+        ].join('; '),
+      );
       for (const { name, parameters } of offers) {
         must(token.test(name), 'the name of an extension is a token');
-        for (const [parameter, value] of parameters) must(token.test(parameter) && (value === undefined || token.test(value)), 'parameters are tokens');
+        for (const [parameter, value] of parameters)
+          must(token.test(parameter) && (value === undefined || token.test(value)), 'parameters are tokens');
       }
-      mustBeSame(JSON.stringify(parseExtensions(written)), JSON.stringify(offers), 'extensions that are written anew read the same');
+      mustBeSame(
+        JSON.stringify(parseExtensions(written)),
+        JSON.stringify(offers),
+        'extensions that are written anew read the same',
+      );
       kind += `e${Math.min(3, offers.length)} `;
       const policy = policyOf(input[0]! | (input[2]! << 8));
       const agreed = negotiateDeflate(offers, policy);
       if (agreed !== undefined) {
         const { parameters, response } = agreed;
-        for (const bits of [parameters.serverMaxWindowBits, parameters.clientMaxWindowBits]) must(Number.isInteger(bits) && bits >= 8 && bits <= 15, 'window bits are 8 to 15');
-        must(parameters.serverMaxWindowBits <= (policy.serverMaxWindowBits ?? 15), "a server keeps to its own bound");
+        for (const bits of [parameters.serverMaxWindowBits, parameters.clientMaxWindowBits])
+          must(Number.isInteger(bits) && bits >= 8 && bits <= 15, 'window bits are 8 to 15');
+        must(parameters.serverMaxWindowBits <= (policy.serverMaxWindowBits ?? 15), 'a server keeps to its own bound');
         must(parameters.clientMaxWindowBits <= (policy.clientMaxWindowBits ?? 15), 'a server bounds the client');
-        must(policy.serverNoContextTakeover !== true || parameters.serverNoContextTakeover, 'a server keeps to its own word');
+        must(
+          policy.serverNoContextTakeover !== true || parameters.serverNoContextTakeover,
+          'a server keeps to its own word',
+        );
         const read = parseExtensions([response]);
-        must(read?.length === 1 && offers.some(({ name }) => name === read[0]!.name), 'the answer is one extension that was offered');
+        must(
+          read?.length === 1 && offers.some(({ name }) => name === read[0]!.name),
+          'the answer is one extension that was offered',
+        );
         kind += JSON.stringify(parameters);
       }
       const asked = policyOf(input[1]!);

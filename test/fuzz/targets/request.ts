@@ -4,8 +4,8 @@ import {
   acceptResponse,
   examineRequest,
   HeadParser,
-  refusalResponse,
   type RequestHead,
+  refusalResponse,
   type ServerPolicy,
 } from '../../../src/handshake/index.js';
 import { waysToCut } from '../cuts.js';
@@ -27,8 +27,34 @@ const policies: readonly ServerPolicy[] = [
 const limits = [{}, { maxHeadBytes: 200 }, { maxFields: 6 }, { maxTargetBytes: 12 }] as const;
 
 const key = 'dGhlIHNhbXBsZSBub25jZQ==';
-const targets = ['/', '/chat?a=b', '/a/../b', '/%00', '*', '', '/#f', 'http://a.example/', 'https://a.example/x', 'wss://a.example:443', 'https://b.example/', '//a.example/'];
-const hosts = ['a.example', 'A.EXAMPLE.', 'a.example:443', 'a.example:8443', '127.0.0.1', '[::1]:1', '[::1', 'a..b', 'a.example:99999', '', 'a.example, b.example', 'ex\xe4mple'];
+const targets = [
+  '/',
+  '/chat?a=b',
+  '/a/../b',
+  '/%00',
+  '*',
+  '',
+  '/#f',
+  'http://a.example/',
+  'https://a.example/x',
+  'wss://a.example:443',
+  'https://b.example/',
+  '//a.example/',
+];
+const hosts = [
+  'a.example',
+  'A.EXAMPLE.',
+  'a.example:443',
+  'a.example:8443',
+  '127.0.0.1',
+  '[::1]:1',
+  '[::1',
+  'a..b',
+  'a.example:99999',
+  '',
+  'a.example, b.example',
+  'ex\xe4mple',
+];
 const lines = [
   'Upgrade: websocket',
   'Upgrade: h2c, WebSocket',
@@ -62,11 +88,18 @@ function writeRequest(random: Random): string {
   const eol = random.oneIn(40) ? '\n' : '\r\n';
   const method = random.oneIn(8) ? random.pick(['POST', 'HEAD', 'get', 'PRI', 'M'.repeat(40), '']) : 'GET';
   const target = random.oneIn(3) ? random.pick(targets) : '/';
-  const version = random.oneIn(12) ? random.pick(['HTTP/1.0', 'HTTP/2.0', 'HTTP/1.9', 'HTTP/1.1 ', 'http/1.1']) : 'HTTP/1.1';
+  const version = random.oneIn(12)
+    ? random.pick(['HTTP/1.0', 'HTTP/2.0', 'HTTP/1.9', 'HTTP/1.1 ', 'http/1.1'])
+    : 'HTTP/1.1';
   let text = `${method} ${target} ${version}${eol}`;
   if (!random.oneIn(10)) text += `Host: ${random.oneIn(3) ? random.pick(hosts) : 'a.example'}${eol}`;
   if (!random.oneIn(4)) {
-    for (const line of ['Upgrade: websocket', 'Connection: Upgrade', `Sec-WebSocket-Key: ${key}`, 'Sec-WebSocket-Version: 13']) {
+    for (const line of [
+      'Upgrade: websocket',
+      'Connection: Upgrade',
+      `Sec-WebSocket-Key: ${key}`,
+      'Sec-WebSocket-Version: 13',
+    ]) {
       if (!random.oneIn(10)) text += `${line}${eol}`;
     }
   }
@@ -76,14 +109,20 @@ function writeRequest(random: Random): string {
 }
 
 /** What an upgrade request says, by its text alone. */
-function checkUpgrade(head: RequestHead, verdict: Extract<ReturnType<typeof examineRequest>, { kind: 'upgrade' }>): void {
+function checkUpgrade(
+  head: RequestHead,
+  verdict: Extract<ReturnType<typeof examineRequest>, { kind: 'upgrade' }>,
+): void {
   const all = (name: string): string[] => {
     const values: string[] = [];
     for (const [given, value] of head.fields) if (given.toLowerCase() === name) values.push(value);
     return values;
   };
   must(head.method === 'GET' && /^1\.[1-9]$/.test(head.version), 'an upgrade is a GET of HTTP/1.1 or higher');
-  must(verdict.path.startsWith('/') && !verdict.path.includes('#'), 'the path of an upgrade is one, without a fragment');
+  must(
+    verdict.path.startsWith('/') && !verdict.path.includes('#'),
+    'the path of an upgrade is one, without a fragment',
+  );
   must(all('host').length === 1, 'an upgrade names one host');
   must(/(?:^|,)\s*websocket\s*(?:,|$)/i.test(all('upgrade').join(', ')), 'an upgrade asks for websocket');
   must(/(?:^|,)\s*upgrade\s*(?:,|$)/i.test(all('connection').join(', ')), 'the connection of an upgrade says so');
@@ -93,7 +132,10 @@ function checkUpgrade(head: RequestHead, verdict: Extract<ReturnType<typeof exam
   must(bytes.length === 16 && bytes.toString('base64') === verdict.key, 'the key of an upgrade is 16 bytes in base64');
   must(new Set(verdict.offeredProtocols).size === verdict.offeredProtocols.length, 'no subprotocol is offered twice');
   must(all('transfer-encoding').length === 0, 'an upgrade has no body');
-  must(all('content-length').every((length) => length === '0'), 'an upgrade has no body');
+  must(
+    all('content-length').every((length) => length === '0'),
+    'an upgrade has no body',
+  );
   must(all('origin').length <= 1, 'an upgrade has one origin at most');
   const [protocol] = verdict.offeredProtocols;
   const response = acceptResponse({ key: verdict.key, protocol });
@@ -118,7 +160,18 @@ export const request: Target = {
     'src/text.js',
   ],
   maxBytes,
-  dictionary: [...lines.map((line) => `${line}\r\n`), ...targets, ...hosts, 'GET ', ' HTTP/1.1\r\n', '\r\n\r\n', '\r', '\n', ', ', ': '],
+  dictionary: [
+    ...lines.map((line) => `${line}\r\n`),
+    ...targets,
+    ...hosts,
+    'GET ',
+    ' HTTP/1.1\r\n',
+    '\r\n\r\n',
+    '\r',
+    '\n',
+    ', ',
+    ': ',
+  ],
   generate(random, input) {
     for (let index = 0; index < settingsBytes; index++) input[index] = random.next();
     return writeText(input, settingsBytes, writeRequest(random));
@@ -128,7 +181,9 @@ export const request: Target = {
     const limit = { maxHeadBytes: 16_384, maxFields: 100, maxTargetBytes: 8_192, ...limits[(input[0]! >> 4) & 3]! };
     const policy = policies[input[0]! & 3]!;
     const bytes = input.subarray(settingsBytes, length);
-    const [whole, ...others] = waysToCut(bytes.length, (input[1]! << 8) | input[2]!).map((cuts) => readHead('request', bytes, cuts, limit));
+    const [whole, ...others] = waysToCut(bytes.length, (input[1]! << 8) | input[2]!).map((cuts) =>
+      readHead('request', bytes, cuts, limit),
+    );
     const story = headStory(whole!);
     for (const other of others) mustBeSame(headStory(other), story, 'the same is told in every chunking');
     const { head, error } = whole!;
@@ -144,7 +199,11 @@ export const request: Target = {
     const fields = [...head.fields].map(([name, value]) => `${name}: ${value}\r\n`).join('');
     const anew = Buffer.from(`${head.method} ${head.target} HTTP/${head.version}\r\n${fields}\r\n`, 'latin1');
     const [again] = waysToCut(anew.length, 0);
-    mustBeSame(headStory(readHead('request', anew, again!)).replace(/^\d+ /, ''), story.replace(/^\d+ /, ''), 'a head that is written anew reads the same');
+    mustBeSame(
+      headStory(readHead('request', anew, again!)).replace(/^\d+ /, ''),
+      story.replace(/^\d+ /, ''),
+      'a head that is written anew reads the same',
+    );
     const verdict = examineRequest(head, policy);
     if (verdict.kind === 'refused') {
       must(verdict.error instanceof HandshakeError, 'a refusal is a HandshakeError');
@@ -154,8 +213,11 @@ export const request: Target = {
     }
     if (verdict.kind === 'upgrade') {
       checkUpgrade(head, verdict);
-      if (policy.serverName !== undefined) mustBeSame(verdict.host.replace(/:\d+$/, ''), policy.serverName, 'Host is the name of the TLS handshake');
-      return kindOf(`upgrade ${verdict.offeredProtocols.length} ${verdict.offeredExtensions.length} ${verdict.origin === undefined}`);
+      if (policy.serverName !== undefined)
+        mustBeSame(verdict.host.replace(/:\d+$/, ''), policy.serverName, 'Host is the name of the TLS handshake');
+      return kindOf(
+        `upgrade ${verdict.offeredProtocols.length} ${verdict.offeredExtensions.length} ${verdict.origin === undefined}`,
+      );
     }
     must(!head.fields.has('Sec-WebSocket-Key'), 'a plain request asks for no WebSocket');
     return 2;

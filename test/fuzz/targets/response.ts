@@ -18,7 +18,12 @@ const requests = [
   {},
   { protocols: ['chat', 'superchat'] },
   { deflate: [{}] },
-  { deflate: [{ serverNoContextTakeover: true, serverMaxWindowBits: 10, clientMaxWindowBits: 9 }, { serverMaxWindowBits: 12 }] },
+  {
+    deflate: [
+      { serverNoContextTakeover: true, serverMaxWindowBits: 10, clientMaxWindowBits: 9 },
+      { serverMaxWindowBits: 12 },
+    ],
+  },
 ].map((options) => createRequest({ url: 'wss://a.example/', key, ...options }));
 
 const lines = [
@@ -46,7 +51,9 @@ const lines = [
 function writeResponse(random: Random): string {
   const eol = random.oneIn(40) ? '\n' : '\r\n';
   const version = random.oneIn(16) ? random.pick(['HTTP/1.0', 'HTTP/2.0', 'HTTP/1.10', 'ICY']) : 'HTTP/1.1';
-  const status = random.oneIn(4) ? random.pick(['100 Continue', '103', '200 OK', '301 Moved', '403 ', '426 \xff', '099 x', '1010 x', '']) : '101 Switching Protocols';
+  const status = random.oneIn(4)
+    ? random.pick(['100 Continue', '103', '200 OK', '301 Moved', '403 ', '426 \xff', '099 x', '1010 x', ''])
+    : '101 Switching Protocols';
   let text = `${version} ${status}${eol}`;
   if (!random.oneIn(5)) {
     for (const line of ['Upgrade: websocket', 'Connection: Upgrade', `Sec-WebSocket-Accept: ${accept}`]) {
@@ -70,7 +77,17 @@ export const response: Target = {
     'src/handshake/errors.js',
   ],
   maxBytes,
-  dictionary: [...lines.map((line) => `${line}\r\n`), 'HTTP/1.1 101 \r\n', '\r\n\r\n', '\r', '\n', ', ', '; ', '="10"', 'client_no_context_takeover'],
+  dictionary: [
+    ...lines.map((line) => `${line}\r\n`),
+    'HTTP/1.1 101 \r\n',
+    '\r\n\r\n',
+    '\r',
+    '\n',
+    ', ',
+    '; ',
+    '="10"',
+    'client_no_context_takeover',
+  ],
   generate(random, input) {
     for (let index = 0; index < settingsBytes; index++) input[index] = random.next();
     return writeText(input, settingsBytes, writeResponse(random));
@@ -79,7 +96,9 @@ export const response: Target = {
     if (length < settingsBytes) return 0;
     const asked = requests[input[0]! & 3]!;
     const bytes = input.subarray(settingsBytes, length);
-    const [whole, ...others] = waysToCut(bytes.length, (input[1]! << 8) | input[2]!).map((cuts) => readHead('response', bytes, cuts));
+    const [whole, ...others] = waysToCut(bytes.length, (input[1]! << 8) | input[2]!).map((cuts) =>
+      readHead('response', bytes, cuts),
+    );
     const story = headStory(whole!);
     for (const other of others) mustBeSame(headStory(other), story, 'the same is told in every chunking');
     const { head, error } = whole!;
@@ -89,7 +108,11 @@ export const response: Target = {
     const fields = [...head.fields].map(([name, value]) => `${name}: ${value}\r\n`).join('');
     const anew = Buffer.from(`HTTP/${head.version} ${head.status} ${head.reason}\r\n${fields}\r\n`, 'latin1');
     const [again] = waysToCut(anew.length, 0);
-    mustBeSame(headStory(readHead('response', anew, again!)).replace(/^\d+ /, ''), story.replace(/^\d+ /, ''), 'a head that is written anew reads the same');
+    mustBeSame(
+      headStory(readHead('response', anew, again!)).replace(/^\d+ /, ''),
+      story.replace(/^\d+ /, ''),
+      'a head that is written anew reads the same',
+    );
     const body = responseBodyLength(head);
     must(body === undefined || (Number.isSafeInteger(body) && body >= 0), 'the length of a body is one');
     const verdict = examineResponse(head, asked);
@@ -108,7 +131,11 @@ export const response: Target = {
     must(verdict.protocol === '' || asked.protocols.includes(verdict.protocol), 'a subprotocol was offered');
     must(head.fields.getAll('Sec-WebSocket-Protocol').length <= 1, 'a subprotocol is named once');
     const { deflate } = verdict;
-    mustBeSame(deflate !== undefined, head.fields.has('Sec-WebSocket-Extensions'), 'an extension is agreed on when it is named');
+    mustBeSame(
+      deflate !== undefined,
+      head.fields.has('Sec-WebSocket-Extensions'),
+      'an extension is agreed on when it is named',
+    );
     if (deflate === undefined) return 3;
     const fits = asked.deflate.some(
       (offer) =>
@@ -117,7 +144,8 @@ export const response: Target = {
         deflate.clientMaxWindowBits <= (offer.clientMaxWindowBits ?? 15),
     );
     must(fits, 'compression keeps to an offer');
-    for (const bits of [deflate.serverMaxWindowBits, deflate.clientMaxWindowBits]) must(Number.isInteger(bits) && bits >= 8 && bits <= 15, 'window bits are 8 to 15');
+    for (const bits of [deflate.serverMaxWindowBits, deflate.clientMaxWindowBits])
+      must(Number.isInteger(bits) && bits >= 8 && bits <= 15, 'window bits are 8 to 15');
     return kindOf(JSON.stringify(deflate));
   },
 };

@@ -1,5 +1,13 @@
 // What one end writes the other reads: decode ∘ encode is the identity for every message, fragment, control frame and any frame at all, both roles, compressed or not, in any memory; the caller's bytes are not touched.
-import { type AnyFrame, type DeflateOptions, encodeAnyFrame, encodeServerFrame, parseFrameHeader, Protocol, sharedMemory } from '../../../src/frame/index.js';
+import {
+  type AnyFrame,
+  type DeflateOptions,
+  encodeAnyFrame,
+  encodeServerFrame,
+  Protocol,
+  parseFrameHeader,
+  sharedMemory,
+} from '../../../src/frame/index.js';
 import { Cuts } from '../cuts.js';
 import { must, mustBeSame, type Target } from '../target.js';
 
@@ -82,7 +90,13 @@ export const roundTrip: Target = {
     const own = 8 + ((bits & 7) % 8);
     const deflate: DeflateOptions | undefined =
       (first & 2) !== 0
-        ? { ownContextTakeover: (first & 4) !== 0, ownWindowBits: own, peerContextTakeover: true, peerWindowBits: 15, level: (bits >> 3) % 10 }
+        ? {
+            ownContextTakeover: (first & 4) !== 0,
+            ownWindowBits: own,
+            peerContextTakeover: true,
+            peerWindowBits: 15,
+            level: (bits >> 3) % 10,
+          }
         : undefined;
     const wire = (first & 8) !== 0 ? sharedWire : ordinaryWire;
     const silent = { message() {}, chunk() {}, ping() {}, pong() {}, close() {}, violation() {} };
@@ -167,7 +181,7 @@ export const roundTrip: Target = {
           checkAnyFrame(command >> 2, payload);
       }
       must(before.equals(payload), "the caller's bytes are not touched");
-      kind |= 2 << command % 8;
+      kind |= 2 << (command % 8);
     }
     const told: string[] = [];
     const hexOf = (buffer: Buffer, from: number, to: number): string => buffer.toString('hex', from, to);

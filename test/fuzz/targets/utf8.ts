@@ -10,7 +10,24 @@ const settingsBytes = 2;
 const maxBytes = 1_200;
 const ordinary = Buffer.alloc(maxBytes + 64);
 const shared = sharedMemory(maxBytes + 64);
-const parts = ['a', 'hello, world; ', 'é', '€', '日本', '😀', '\u07ff', '\u0800', '\ud7ff', '\ue000', '\uffff', '\u{10000}', '\u{10ffff}', 'x'.repeat(40), 'x'.repeat(300), '日'.repeat(100)].map((text) => Buffer.from(text));
+const parts = [
+  'a',
+  'hello, world; ',
+  'é',
+  '€',
+  '日本',
+  '😀',
+  '\u07ff',
+  '\u0800',
+  '\ud7ff',
+  '\ue000',
+  '\uffff',
+  '\u{10000}',
+  '\u{10ffff}',
+  'x'.repeat(40),
+  'x'.repeat(300),
+  '日'.repeat(100),
+].map((text) => Buffer.from(text));
 const validator = new Utf8Validator();
 
 function check(bytes: Buffer, start: number, end: number, cuts: Cuts): { bad: number; isComplete: boolean } {
@@ -31,14 +48,28 @@ export const utf8: Target = {
   name: 'utf8',
   covers: ['src/frame/utf8.js', 'src/frame/words.js'],
   maxBytes,
-  dictionary: ['\xc0\x80', '\xc1\xbf', '\xe0\x80\x80', '\xed\xa0\x80', '\xed\xbf\xbf', '\xf0\x80\x80\x80', '\xf4\x90\x80\x80', '\xf5', '\xff', '\x80', '\xe2\x82', '\xf0\x9f\x98'],
+  dictionary: [
+    '\xc0\x80',
+    '\xc1\xbf',
+    '\xe0\x80\x80',
+    '\xed\xa0\x80',
+    '\xed\xbf\xbf',
+    '\xf0\x80\x80\x80',
+    '\xf4\x90\x80\x80',
+    '\xf5',
+    '\xff',
+    '\x80',
+    '\xe2\x82',
+    '\xf0\x9f\x98',
+  ],
   generate(random, input) {
     input[0] = random.next();
     input[1] = random.next();
     let at = settingsBytes;
     for (let count = random.below(12); count > 0; count--) at += random.pick(parts).copy(input, at);
     const length = at;
-    while (random.oneIn(3) && length > settingsBytes) input[settingsBytes + random.below(length - settingsBytes)] = random.next();
+    while (random.oneIn(3) && length > settingsBytes)
+      input[settingsBytes + random.below(length - settingsBytes)] = random.next();
     return length;
   },
   run(input, length) {
@@ -47,7 +78,11 @@ export const utf8: Target = {
     const size = length - settingsBytes;
     const wanted = readUtf8(input, settingsBytes, length);
     if (wanted.bad >= 0) wanted.bad -= settingsBytes;
-    mustBeSame(wanted.bad < 0 && wanted.isComplete, isUtf8(input.subarray(settingsBytes, length)), 'node and the grammar agree');
+    mustBeSame(
+      wanted.bad < 0 && wanted.isComplete,
+      isUtf8(input.subarray(settingsBytes, length)),
+      'node and the grammar agree',
+    );
     const bytes = (second & 8) !== 0 ? shared : ordinary;
     const start = second & 7;
     input.copy(bytes, start, settingsBytes, length);
@@ -57,6 +92,10 @@ export const utf8: Target = {
       mustBeSame(told.isComplete, wanted.isComplete, 'it may end where code points end');
     }
     must(bytes.compare(input, settingsBytes, length, start, start + size) === 0, 'nothing is written');
-    return (wanted.bad < 0 ? (wanted.isComplete ? 1 : 2) : 3 + Math.min(60, wanted.bad)) + 64 * Math.min(7, size >> 6) + (bytes === shared ? 512 : 0);
+    return (
+      (wanted.bad < 0 ? (wanted.isComplete ? 1 : 2) : 3 + Math.min(60, wanted.bad)) +
+      64 * Math.min(7, size >> 6) +
+      (bytes === shared ? 512 : 0)
+    );
   },
 };

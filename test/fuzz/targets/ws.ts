@@ -16,7 +16,9 @@ interface Receiver {
 type ReceiverClass = new (options: object) => Receiver;
 
 /** Where ours refuses, and `ws` may tell something else. Whatever is not here must be the same. */
-const differences: Readonly<Record<string, { readonly why: string; readonly mayTell: (behind: readonly string[]) => boolean }>> = {
+const differences: Readonly<
+  Record<string, { readonly why: string; readonly mayTell: (behind: readonly string[]) => boolean }>
+> = {
   'length-not-minimal': {
     why: 'ws takes lengths that are not written in the fewest octets, which RFC 6455 §5.2 forbids',
     mayTell: () => true,
@@ -27,7 +29,9 @@ const differences: Readonly<Record<string, { readonly why: string; readonly mayT
   },
   'text-not-utf8': {
     why: 'ws looks at text once its message is whole; ours at each octet, so that what comes between is not told',
-    mayTell: (behind) => !behind.some((line) => line.startsWith('text ')) || behind.findIndex((line) => line.startsWith('violation')) === behind.length - 1,
+    mayTell: (behind) =>
+      !behind.some((line) => line.startsWith('text ')) ||
+      behind.findIndex((line) => line.startsWith('violation')) === behind.length - 1,
   },
   'close-code-invalid': {
     why: 'ws looks at a close frame once it is whole',
@@ -68,7 +72,8 @@ function tellOurs(role: 'client' | 'server', bytes: Buffer): { lines: string[]; 
     role,
     limits: { maxMessageBytes: maximum, maxEmptyFragments: 64 },
     handler: {
-      message: (buffer, start, end, isText) => lines.push(`${isText ? 'text' : 'binary'} ${buffer.toString('latin1', start, end)}`),
+      message: (buffer, start, end, isText) =>
+        lines.push(`${isText ? 'text' : 'binary'} ${buffer.toString('latin1', start, end)}`),
       chunk: () => must(false, 'nothing is streamed'),
       ping: (buffer, start, end) => lines.push(`ping ${buffer.toString('latin1', start, end)}`),
       pong: (buffer, start, end) => lines.push(`pong ${buffer.toString('latin1', start, end)}`),
@@ -126,15 +131,35 @@ function compare(role: 'client' | 'server', bytes: Buffer, cuts: () => Cuts): re
     const isPrefix = before.every((line, index) => line === theirs[index]);
     if (isPrefix && differences[code]?.mayTell(theirs.slice(before.length)) === true) return lines;
   }
-  throw new BrokenInvariant('ours and ws tell the same', `${JSON.stringify({ code, lines })} and ${JSON.stringify(theirs)}`);
+  throw new BrokenInvariant(
+    'ours and ws tell the same',
+    `${JSON.stringify({ code, lines })} and ${JSON.stringify(theirs)}`,
+  );
 }
 
 export const ws: Target = {
   name: 'ws',
-  covers: ['src/frame/protocol.js', 'src/frame/receiver.js', 'src/frame/decoder.js', 'src/frame/header-reader.js', 'src/frame/close-payload.js', 'src/frame/close-code.js'],
+  covers: [
+    'src/frame/protocol.js',
+    'src/frame/receiver.js',
+    'src/frame/decoder.js',
+    'src/frame/header-reader.js',
+    'src/frame/close-payload.js',
+    'src/frame/close-code.js',
+  ],
   maxBytes,
-  dictionary: ['\x81\x80', '\x01\x00', '\x80\x00', '\x89\x80', '\x88\x82\0\0\0\0\x03\xe8', '\x7f\0\0\0\0\0\x01\0\0', '\xff\x80\0\0\0\0\0\0\0', '\x7e\0\x7e'],
-  unavailable: () => (Receiver === undefined ? 'ws is not installed: npm ci --prefix bench --omit=optional' : undefined),
+  dictionary: [
+    '\x81\x80',
+    '\x01\x00',
+    '\x80\x00',
+    '\x89\x80',
+    '\x88\x82\0\0\0\0\x03\xe8',
+    '\x7f\0\0\0\0\0\x01\0\0',
+    '\xff\x80\0\0\0\0\0\0\0',
+    '\x7e\0\x7e',
+  ],
+  unavailable: () =>
+    Receiver === undefined ? 'ws is not installed: npm ci --prefix bench --omit=optional' : undefined,
   generate(random, input) {
     for (let index = 0; index < settingsBytes; index++) input[index] = random.next();
     return writeFrames(random, input, settingsBytes, (input[0]! & 1) !== 0, maxBytes - settingsBytes);
