@@ -98,6 +98,8 @@ const usualContents = [
     '7f000001',
     '20010db8000000000000000000000001',
   ],
+  // Longer than a line of a log.
+  '78'.repeat(600),
 ].map((hex) => Buffer.from(hex.replaceAll(' ', ''), 'hex'));
 
 function change(random: Random, roots: Node[]): void {

@@ -161,7 +161,9 @@ export const args: Target = {
   dictionary: [...words, '\0', '='],
   generate(random, input) {
     input[0] = random.next();
-    const text = Array.from({ length: random.below(10) }, () => random.pick(words)).join('\0');
+    const text = Array.from({ length: random.below(10) }, () =>
+      random.oneIn(2) ? `--${random.pick(all)}=${random.pick(words)}` : random.pick(words),
+    ).join('\0');
     return Math.min(maxBytes, writeText(input, 1, text));
   },
   run(input, length) {

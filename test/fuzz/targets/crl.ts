@@ -1,6 +1,7 @@
 // Revocation lists: nothing but DerError and CrlFault is thrown; every entry that is told is found by its serial number, and no other is; a list that cannot be judged by is none; no text is unfit for a log line.
 import { CrlFault, parseCrl, type RevocationList } from '../../../src/tls/crl.js';
 import { DerError } from '../../../src/tls/der.js';
+import { integer } from '../../../src/tls/pki/der-writer.js';
 import { mutateDer } from '../der-tree.js';
 import { seedsOf } from '../seeds.js';
 import { kindOf, must, mustBeLine, mustBeSame, type Target } from '../target.js';
@@ -42,7 +43,14 @@ export const crl: Target = {
     must(bytes.compare(input, 0, length) === 0, 'nothing is written');
     mustBeLine(list.issuer.text);
     must(!Number.isNaN(list.thisUpdate.getTime()), 'a list has a time');
-    must(list.number === undefined || list.number >= 0n, 'the number of a list is not negative');
+    if (list.number !== undefined) {
+      const hex = list.number.toString(16);
+      const octets = Buffer.from(hex.length % 2 === 0 ? hex : `0${hex}`, 'hex');
+      must(
+        octets.length <= 20 && bytes.includes(integer(octets)),
+        'the number of a list is not negative, and has 20 octets at most',
+      );
+    }
     let count = 0;
     for (const entry of list.revoked) {
       count++;

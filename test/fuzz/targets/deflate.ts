@@ -7,17 +7,24 @@ import { inflatePlainly } from '../plain-inflate.js';
 import type { Random } from '../random.js';
 import { kindOf, must, mustBeSame, type Target } from '../target.js';
 
-/** Context takeover and limit; window bits; how the frames are cut. Behind them two messages, the first with its length. */
+/** Context takeover and limit; window bits; how the frames are cut. Behind them messages, each with its length in two bytes. */
 const settingsBytes = 4;
-const maxBytes = 700;
+const maxBytes = 900;
+const maxMessages = 4;
 const maxima = [16_384, 100, 0, 70_000] as const;
 
-/** Data as people send it: few different octets, and repetitions near and far. */
-function writeData(random: Random): Buffer {
+/** Data as people send it: few different octets, and repetitions near, far, and of what was sent before. */
+function writeData(random: Random, before: Buffer): Buffer {
   const size = random.oneIn(8) ? random.below(6_000) : random.below(200);
   const data = Buffer.alloc(size);
   const letters = 1 + random.below(random.oneIn(4) ? 256 : 6);
   for (let at = 0; at < size; ) {
+    if (before.length > 0 && random.oneIn(8)) {
+      // From its very beginning, as far back as a window may reach.
+      const from = random.oneIn(2) ? 0 : random.below(before.length);
+      at += before.copy(data, at, from, from + 3 + random.below(60));
+      continue;
+    }
     const back = 1 + random.below(Math.min(at + 1, 5_000));
     if (at > 3 && random.oneIn(3) && back <= at) {
       const count = Math.min(size - at, 3 + random.below(60));
@@ -36,20 +43,40 @@ const strategies = [
   constants.Z_RLE,
 ] as const;
 
-function writeStream(random: Random, windowBits: number): Buffer {
-  if (random.oneIn(8)) return Buffer.from(Array.from({ length: random.below(40) }, () => random.next() & 255));
-  const streams = Array.from({ length: random.oneIn(6) ? 1 + random.below(3) : 1 }, (_, index) => {
-    const isLast = index === 0;
-    const stream = deflateRawSync(writeData(random), {
-      level: random.below(10),
-      windowBits: Math.max(9, windowBits + (random.oneIn(8) ? 1 : 0) > 15 ? 15 : Math.max(9, windowBits)),
-      strategy: random.pick(strategies),
-      memLevel: 1 + random.below(9),
-      finishFlush: isLast && !random.oneIn(8) ? constants.Z_SYNC_FLUSH : constants.Z_FINISH,
-    });
-    return isLast && !random.oneIn(8) ? stream.subarray(0, -4) : stream;
-  });
-  return Buffer.concat(streams.reverse());
+/** A peer that compresses, with its window; sometimes a larger one than it may use. */
+class Sender {
+  readonly #random: Random;
+  readonly #windowBits: number;
+  #before: Buffer = Buffer.alloc(0);
+
+  constructor(random: Random, windowBits: number) {
+    this.#random = random;
+    this.#windowBits = Math.min(15, Math.max(9, windowBits + (random.oneIn(8) ? 1 : 0)));
+  }
+
+  message(): Buffer {
+    const random = this.#random;
+    if (random.oneIn(12)) return Buffer.from(Array.from({ length: random.below(40) }, () => random.next() & 255));
+    const parts: Buffer[] = [];
+    const isFinal = random.oneIn(8);
+    for (let left = random.oneIn(6) ? random.below(3) : 0; left >= 0; left--) {
+      const data = writeData(random, this.#before);
+      const isLast = left === 0 && !isFinal;
+      const stream = deflateRawSync(data, {
+        level: random.below(10),
+        windowBits: this.#windowBits,
+        strategy: random.pick(strategies),
+        memLevel: 1 + random.below(9),
+        finishFlush: isLast ? constants.Z_SYNC_FLUSH : constants.Z_FINISH,
+        ...(this.#before.length > 0 ? { dictionary: this.#before } : {}),
+      });
+      this.#before = Buffer.concat([this.#before, data]).subarray(-(2 ** this.#windowBits));
+      parts.push(isLast && !random.oneIn(8) ? stream.subarray(0, -4) : stream);
+    }
+    // RFC 7692 §7.2.3.4: behind a final block stands an octet of zeros.
+    if (isFinal && !random.oneIn(4)) parts.push(Buffer.of(0));
+    return Buffer.concat(parts);
+  }
 }
 
 export const deflate: Target = {
@@ -59,27 +86,27 @@ export const deflate: Target = {
   dictionary: ['\0\0\xff\xff', '\x01\0\0\xff\xff', '\x03\0', '\0', '\xaa\x01', '\x4a\x04\0'],
   generate(random, input) {
     for (let index = 0; index < settingsBytes; index++) input[index] = random.next();
-    let at = settingsBytes + 2;
-    const room = (maxBytes - at) >> 1;
-    const first = writeStream(random, 8 + (input[1]! & 7)).subarray(0, room);
-    at += first.copy(input, at);
-    input.writeUInt16BE(first.length, settingsBytes);
-    return (
-      at +
-      writeStream(random, 8 + (input[1]! & 7))
-        .subarray(0, room)
-        .copy(input, at)
-    );
+    const sender = new Sender(random, 8 + (input[1]! & 7));
+    let at = settingsBytes;
+    for (let count = 1 + random.below(maxMessages); count > 0 && at + 2 < maxBytes; count--) {
+      const message = sender.message().subarray(0, maxBytes - at - 2);
+      at = input.writeUInt16BE(message.length, at);
+      at += message.copy(input, at);
+    }
+    return at;
   },
   run(input, length) {
-    if (length < settingsBytes + 2) return 0;
+    if (length < settingsBytes) return 0;
     const [first, second, third, fourth] = [input[0]!, input[1]!, input[2]!, input[3]!];
     const peerContextTakeover = (first & 1) !== 0;
     const peerWindowBits = 8 + (second & 7);
     const maximum = maxima[(first >> 1) & 3]!;
-    const start = settingsBytes + 2;
-    const middle = Math.min(length, start + input.readUInt16BE(settingsBytes));
-    const messages = [input.subarray(start, middle), input.subarray(middle, length)];
+    const messages: Buffer[] = [];
+    for (let at = settingsBytes; at + 2 <= length && messages.length < maxMessages; ) {
+      const end = Math.min(length, at + 2 + input.readUInt16BE(at));
+      messages.push(input.subarray(at + 2, end));
+      at = end;
+    }
     const options = { ownContextTakeover: true, ownWindowBits: 15, peerContextTakeover, peerWindowBits };
 
     // As plainly as it gets.
@@ -157,7 +184,7 @@ export const deflate: Target = {
     });
     for (const story of stories) mustBeSame(story, stories[0], 'the same is told in every chunking');
     must(
-      stories[0]!.startsWith(outputs.map((output) => output.toString('latin1')).join('\n')),
+      (stories[0] ?? '').startsWith(outputs.map((output) => output.toString('latin1')).join('\n')),
       'the messages are those of a plain reading',
     );
 
@@ -172,6 +199,7 @@ export const deflate: Target = {
       };
       const deflater = new Deflater(own);
       const back = new Inflater(options, 70_000);
+      let before: Buffer = Buffer.alloc(0);
       for (const output of outputs) {
         const payload = deflater.compress(output);
         if (payload === undefined) continue;
@@ -181,18 +209,16 @@ export const deflate: Target = {
           again !== undefined && typeof again !== 'string' && again.equals(output),
           'what is compressed comes out again',
         );
-        const plain = inflatePlainly(Buffer.concat([payload, inflateTail]), Buffer.alloc(0), windowSize, 70_000);
-        if (!peerContextTakeover)
-          must(
-            typeof plain !== 'string' && plain.output.equals(output) && !plain.isBeyondWindow,
-            'what is compressed keeps to its window',
-          );
+        const plain = inflatePlainly(Buffer.concat([payload, inflateTail]), before, windowSize, 70_000);
+        must(typeof plain !== 'string' && plain.output.equals(output), 'what is compressed is DEFLATE');
+        must(!plain.isBeyondWindow, 'what is compressed keeps to its window');
+        if (peerContextTakeover) before = Buffer.concat([before, output]).subarray(-windowSize);
       }
     }
-    const last = wanted[wanted.length - 1]!;
+    const last = wanted[wanted.length - 1] ?? '';
     const isFault = outputs.length < wanted.length;
     return kindOf(
-      `${outputs.map((output) => Math.min(12, Math.ceil(Math.log2(output.length + 1)))).join()} ${isFault ? last : ''} ${peerContextTakeover}`,
+      `${outputs.map((output) => Math.min(3, Math.ceil(Math.log2(output.length + 1) / 4))).join()} ${isFault ? last : ''} ${peerContextTakeover}`,
     );
   },
 };

@@ -6,6 +6,7 @@ import { DerReader } from '../../../src/tls/der.js';
 import { contextPrimitive, sequence } from '../../../src/tls/pki/der-writer.js';
 import { describeAltNames, readAltNames, type SubjectAltNames } from '../../../src/tls/san.js';
 import { matchServerName } from '../../../src/tls/server-name.js';
+import { plainAddress } from '../plain-address.js';
 import type { Random } from '../random.js';
 import { kindOf, must, mustBeLine, mustBeSame, type Target } from '../target.js';
 import { writeText } from '../text-writer.js';
@@ -79,28 +80,6 @@ function matchesPlainly(pattern: string, host: string): boolean {
     );
   }
   return isLabel(first!) && rest.every(isLabel) && [first, ...rest].join('.') === wanted.join('.');
-}
-
-/** The eight words of an address that `net.isIPv6` takes, in the plainest way. */
-function plainAddress(text: string): string | undefined {
-  const bare = /^\[.*\]$/.test(text) ? text.slice(1, -1) : text;
-  if (isIPv4(text))
-    return text
-      .split('.')
-      .map((part) => Number(part).toString(16).padStart(2, '0'))
-      .join('');
-  if (!isIPv6(bare) || bare.includes('%')) return undefined;
-  const dotted = bare.replace(
-    /(\d+)\.(\d+)\.(\d+)\.(\d+)$/,
-    (_, a, b, c, d) => `${(Number(a) * 256 + Number(b)).toString(16)}:${(Number(c) * 256 + Number(d)).toString(16)}`,
-  );
-  const [head, tail] = dotted.split('::').map((half) => half.split(':').filter((word) => word !== ''));
-  const words =
-    tail === undefined ? head! : [...head!, ...new Array<string>(8 - head!.length - tail.length).fill('0'), ...tail];
-  return words
-    .map((word) => word.padStart(4, '0'))
-    .join('')
-    .toLowerCase();
 }
 
 export const names: Target = {

@@ -135,9 +135,11 @@ export const pem: Target = {
         'a block that is written anew reads the same',
       );
     }
-    // The strictness of base64: what Node makes of the lines between is the same.
-    const bodies = bytes.toString('latin1').match(/[^\r\n]+/g) ?? [];
-    must(blocks.length <= bodies.length, 'each block has a line of its own');
+    const lines = bytes.toString('utf8').split(/\r\n|\n|\r/);
+    const labelsOf = (word: string): string =>
+      lines.flatMap((line) => new RegExp(`^-----${word} ([ -~]*)-----\\s*$`).exec(line)?.[1] ?? []).join('\n');
+    mustBeSame(labelsOf('BEGIN'), blocks.map(({ label }) => label).join('\n'), 'a block is between its lines');
+    mustBeSame(labelsOf('END'), labelsOf('BEGIN'), 'a block ends with the label that it begins with');
     return kindOf(
       `${Math.min(3, blocks.length)} ${others.map((other) => (typeof other === 'string' ? other : Math.min(3, other.length))).join()}`,
     );

@@ -28,6 +28,8 @@ const limits = [{}, { maxHeadBytes: 200 }, { maxFields: 6 }, { maxTargetBytes: 1
 
 const key = 'dGhlIHNhbXBsZSBub25jZQ==';
 const targets = [
+  '/12345678901',
+  '/123456789012',
   '/',
   '/chat?a=b',
   '/a/../b',
