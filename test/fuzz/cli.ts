@@ -21,6 +21,7 @@ const help = `npm run fuzz -- [--seconds N] [--executions N] [--target NAME]… 
   --seed N          what the random numbers follow from, 0 to 4294967295 (default: a new one)
   --no-coverage     asks V8 for no coverage: faster, and blind
   --corpus FILE     starts from the inputs in this file too, and adds those that it keeps
+  --missed          tells the blocks that were not hit
   --input HEX       gives one target this input, and nothing else
   --list            says what the targets are, and which invariants they hold
 `;
@@ -70,6 +71,7 @@ export async function main(args: readonly string[], program: Program): Promise<n
         executions,
         coverage,
         corpus,
+        tellsMissed: values.missed === true,
         interrupted,
       });
       if (code !== 0) return code;
@@ -89,6 +91,7 @@ function readArguments(args: readonly string[]): {
   seed?: number;
   input?: string;
   corpus?: string;
+  missed?: boolean;
   list?: boolean;
   help?: boolean;
   'no-coverage'?: boolean;
@@ -102,6 +105,7 @@ function readArguments(args: readonly string[]): {
       seed: { type: 'string' },
       input: { type: 'string' },
       corpus: { type: 'string' },
+      missed: { type: 'boolean' },
       list: { type: 'boolean' },
       help: { type: 'boolean', short: 'h' },
       'no-coverage': { type: 'boolean' },
@@ -158,6 +162,7 @@ interface Run {
   readonly executions: number | undefined;
   readonly coverage: Coverage | undefined;
   readonly corpus: CorpusFile | undefined;
+  readonly tellsMissed: boolean;
   readonly interrupted: { readonly is: boolean };
 }
 
@@ -190,6 +195,7 @@ async function fuzzOne(name: string, program: Program, run: Run): Promise<number
       },
     });
     console.log(`${process.stdout.isTTY ? '\r' : ''}${row(name, result, coverage)}`);
+    if (run.tellsMissed) for (const block of coverage?.missed() ?? []) console.log(`  ${block}`);
     run.corpus?.write(name, [...run.corpus.read(name), ...result.kept]);
     if (result.fault === undefined) return 0;
     report(name, run.seed, result.fault);

@@ -2,7 +2,9 @@
  * Which parts of the code have run, as V8 counts them. It is asked once for a batch of inputs, never for each: an answer
  * takes about a millisecond. Not for a process that something else (c8) counts too: asking sets the counters back.
  */
+import { readFileSync } from 'node:fs';
 import { Session } from 'node:inspector';
+import { fileURLToPath } from 'node:url';
 
 /** One compiled file. */
 interface File {
@@ -110,6 +112,22 @@ export class Coverage {
       for (const start of starts) hit += ever[start]!;
     }
     return { hit, all };
+  }
+
+  /** The compiled lines in which blocks begin that have not run, as `src/frame/decoder.js:30 if (…)`. */
+  missed(): string[] {
+    const lines: string[] = [];
+    for (const [url, { ever, borders }] of this.#files) {
+      if (!this.#watched.some((file) => file.ever === ever)) continue;
+      const source = readFileSync(fileURLToPath(url), 'utf8');
+      const starts = [...borders].sort((a, b) => a - b).slice(0, -1);
+      for (const start of starts) {
+        if (ever[start] === 1) continue;
+        const line = source.slice(0, start).split('\n').length;
+        lines.push(`${url.slice(root.length)}:${line} ${source.slice(start, start + 80).replace(/\s+/g, ' ')}`);
+      }
+    }
+    return lines;
   }
 
   stop(): void {

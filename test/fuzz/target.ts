@@ -64,12 +64,9 @@ export function mustBeLine(text: string): void {
   if (invisible.test(text)) throw new BrokenInvariant('what is told is one line of visible text', JSON.stringify(text));
 }
 
-/** Returns the kind of an outcome that is told in lines: by the first two words of the last few. */
+/** Returns the kind of an outcome that is told in lines: what the last few are, and the codes of violations. */
 export function kindOfStory(lines: readonly string[]): number {
-  const words = lines.slice(-3).map((line) => {
-    const [what, code = ''] = line.slice(0, 60).split(' ', 2);
-    return what === 'violation' || what === 'close' ? `${what} ${code}` : what;
-  });
+  const words = lines.slice(-3).map((line) => /^violation \S*|^\w*/.exec(line.slice(0, 60))![0]);
   return kindOf(`${Math.min(lines.length, 4)} ${words.join(' ')}`);
 }
 

@@ -1,10 +1,10 @@
 // Both roles, every chunking: the decoder tells the same frames and the same fault at the same byte as a plain reading of RFC 6455 §5.2 does; it never throws, and takes no byte twice and none that it was not given.
-import { type DataFrame, FrameDecoder, type FrameSink } from '../../../src/frame/index.js';
+import { type DataFrame, FrameDecoder, type FrameSink, sharedMemory } from '../../../src/frame/index.js';
 import { writeFrames } from '../frame-writer.js';
 import { must, mustBeSame, type Target } from '../target.js';
 
 /**
- * The first three bytes of an input are settings: role, compression, streaming and limits; how it is cut. The rest comes
+ * The first three bytes of an input are settings: role, compression, streaming, limits and memory; how it is cut. The rest comes
  * from the peer.
  */
 const settingsBytes = 3;
@@ -173,19 +173,24 @@ interface Settings {
   readonly compression: boolean;
   readonly streaming: boolean;
   readonly maximum: number;
+  readonly memory: 'ordinary' | 'shared' | 'tight';
 }
 
 const maxBytes = 320;
-const scratch = Buffer.alloc(maxBytes + 8);
+const ordinary = Buffer.alloc(maxBytes + 8);
+const shared = sharedMemory(maxBytes + 8);
 const wanted = new Digest();
 const told = new Digest();
 
 /** Decodes a copy of the input, each time the next piece as long as `next` says. */
 function decode(input: Buffer, length: number, settings: Settings, step: number, state: number): void {
-  const { isServer, compression, streaming, maximum } = settings;
+  const { isServer, compression, streaming, maximum, memory } = settings;
   const size = length - settingsBytes;
   // At another place in its word each time: masking works by words.
   const start = state & 7;
+  // One time in sixteen at the very end of memory, where a word may be cut off.
+  const scratch =
+    memory === 'shared' ? shared : memory === 'ordinary' ? ordinary : Buffer.from(new ArrayBuffer(start + size));
   for (let index = 0; index < size; index++) scratch[start + index] = input[settingsBytes + index]!;
   const end = start + size;
   told.reset(compression ? maximum + Math.ceil(maximum / 7) + 1024 : maximum);
@@ -247,6 +252,7 @@ export const decoder: Target = {
       compression: (first & 2) !== 0,
       streaming: (first & 4) !== 0,
       maximum: messageLimits[(first >> 3) & 3]!,
+      memory: first >= 240 ? 'tight' : (first & 32) !== 0 ? 'shared' : 'ordinary',
     };
     wanted.reset(Number.POSITIVE_INFINITY);
     readPlainly(input, settingsBytes, length, settings, wanted);

@@ -1,6 +1,7 @@
 // What one end writes the other reads: decode ∘ encode is the identity for every message, fragment, control frame and any frame at all, both roles, compressed or not, in any memory; the caller's bytes are not touched.
 import {
   type AnyFrame,
+  compressAlone,
   type DeflateOptions,
   encodeAnyFrame,
   encodeServerFrame,
@@ -14,7 +15,7 @@ import { must, mustBeSame, type Target } from '../target.js';
 /** Role, compression and memory; window bits; how it is cut. Behind them stand commands, each with its length and payload. */
 const settingsBytes = 3;
 const maxBytes = 400;
-const wireBytes = 16 * 1024;
+const wireBytes = 96 * 1024;
 const sharedWire = sharedMemory(wireBytes);
 const ordinaryWire = Buffer.alloc(wireBytes);
 
@@ -38,6 +39,12 @@ function checkAnyFrame(settings: number, payload: Buffer): void {
     ...((settings & 32) !== 0 ? { maskingKey: Buffer.of(settings, 1, 2, 0xff) } : {}),
   };
   const bytes = encodeAnyFrame(frame);
+  for (const lengthForm of [7, 16, 64] as const) {
+    const other = parseFrameHeader(encodeAnyFrame({ ...frame, lengthForm }));
+    const wanted = lengthForm === 7 ? payload.length & 127 : payload.length;
+    // The seven bits hold no more than 125 of their own.
+    if (lengthForm !== 7 || wanted <= 125) mustBeSame(other?.length, wanted, 'a length is read in any form');
+  }
   const header = parseFrameHeader(bytes);
   must(header !== undefined, 'a whole frame has a whole header');
   const { fin, rsv, opcode, masked, length, headerSize, maskingKeyOffset } = header;
@@ -112,44 +119,54 @@ export const roundTrip: Target = {
       const command = input[at]!;
       const payload = input.subarray(at + 2, Math.min(length, at + 2 + input[at + 1]!));
       at += 2 + payload.length;
-      const room = 2 * payload.length + 64;
+      const room = 3 * payload.length + 64;
       if (end + room > wireBytes) break;
       const before = Buffer.from(payload);
       switch (command % 8) {
         case 0:
         case 1: {
           if (parts !== undefined) break;
-          const compressed = deflate === undefined ? undefined : sender.compress(payload);
+          // A length in 64 bits, now and then.
+          const isLong = command >= 240 && end < wireBytes / 4;
+          const data = isLong
+            ? Buffer.alloc(65_530 + (payload.length & 15), payload.length > 0 ? payload : 0)
+            : payload;
+          const compressed = deflate === undefined || isLong ? undefined : sender.compress(data);
           if (compressed !== undefined) {
             end = sender.writeCompressed(wire, end, compressed, false);
           } else {
-            const size = sender.frameSize(payload.length);
-            const after = sender.writeMessage(wire, end, payload, false);
+            const size = sender.frameSize(data.length);
+            const after = sender.writeMessage(wire, end, data, false);
             mustBeSame(after - end, size, 'a frame is as long as it was said to be');
             end = after;
           }
-          expected.push(`binary ${payload.toString('hex')}`);
+          expected.push(`binary ${data.toString('hex')}`);
           break;
         }
         case 2: {
           if (parts !== undefined) break;
           const text = textOf(payload);
-          end = sender.writeText(wire, end, text, Buffer.byteLength(text));
-          expected.push(`text ${Buffer.from(text).toString('hex')}`);
+          const data = Buffer.from(text);
+          const compressed = deflate === undefined ? undefined : sender.compress(data);
+          if (compressed !== undefined) end = sender.writeCompressed(wire, end, compressed, true);
+          else if (command >= 128) end = sender.writeMessage(wire, end, data, true);
+          else end = sender.writeText(wire, end, text, Buffer.byteLength(text));
+          expected.push(`text ${data.toString('hex')}`);
           break;
         }
         case 3: {
           const isFirst = parts === undefined;
           const isLast = command >= 128;
           if (isFirst) {
-            isTextParts = false;
+            isTextParts = (command & 32) !== 0;
             isCompressedParts = deflate !== undefined && (command & 64) !== 0;
           }
-          const data = isCompressedParts ? sender.compressFragment(payload, isFirst, isLast) : payload;
+          const part = isTextParts ? Buffer.from(textOf(payload)) : Buffer.from(payload);
+          const data = isCompressedParts ? sender.compressFragment(part, isFirst, isLast) : part;
           end = sender.writeFragment(wire, end, data, isTextParts, isFirst, isLast, isCompressedParts);
-          parts = [...(parts ?? []), Buffer.from(payload)];
+          parts = [...(parts ?? []), part];
           if (isLast) {
-            expected.push(`binary ${Buffer.concat(parts).toString('hex')}`);
+            expected.push(`${isTextParts ? 'text' : 'binary'} ${Buffer.concat(parts).toString('hex')}`);
             parts = undefined;
           }
           break;
@@ -164,8 +181,9 @@ export const roundTrip: Target = {
           break;
         case 6: {
           if (!parts && role === 'server' && (command & 64) !== 0) {
-            sender.beginPrepared(false);
-            end += encodeServerFrame(payload, false, false).copy(wire, end);
+            const compressed = deflate === undefined ? undefined : compressAlone(payload, own);
+            sender.beginPrepared(compressed !== undefined);
+            end += encodeServerFrame(compressed ?? payload, false, compressed !== undefined).copy(wire, end);
             expected.push(`binary ${payload.toString('hex')}`);
             break;
           }
