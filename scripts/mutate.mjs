@@ -94,6 +94,7 @@ function stagesOf(file) {
 let running;
 process.once('SIGINT', () => {
   running?.kill('SIGKILL');
+  summarize();
   process.exit(130);
 });
 
@@ -148,9 +149,11 @@ for (let index = 0; index < Number(values.count); index++) {
   writeFileSync(path, whole);
   counts[green ? 'survived' : 'noticed']++;
   if (green) console.log(`SURVIVED ${shown}`);
-  else if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${index + 1} of ${values.count}: ${file}`);
+  if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${index + 1} of ${values.count}: ${file}`);
 }
-if (!values.list) {
+if (!values.list) summarize();
+
+function summarize() {
   const all = counts.noticed + counts.survived;
   console.log(
     `${counts.noticed} of ${all} faults were noticed (${((100 * counts.noticed) / all).toFixed(1)} %), seed ${values.seed}`,

@@ -5,9 +5,11 @@
 /** The default bound of `escapeText`, in characters. */
 export const defaultTextLimit = 256;
 
-/** C0 and C1 controls, backslash, line and paragraph separators, bidirectional controls, BOM, lone surrogates. */
-const unsafe =
-  /[\u0000-\u001f\u007f-\u009f\\\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]|[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g;
+/**
+ * Backslash, controls, line and paragraph separators, lone surrogates, and what cannot be seen: format characters, among
+ * them those that change the direction of text, and all that a font may leave out (Unicode `Default_Ignorable_Code_Point`).
+ */
+const unsafe = /[\\\p{Cc}\p{Zl}\p{Zp}\p{Cs}\p{Cf}\p{DI}]/gu;
 
 const shortEscapes: Readonly<Record<string, string>> = {
   '\n': '\\n',
@@ -19,8 +21,10 @@ const shortEscapes: Readonly<Record<string, string>> = {
 function escapeCharacter(character: string): string {
   const short = shortEscapes[character];
   if (short !== undefined) return short;
-  const unit = character.charCodeAt(0);
-  return unit < 0x100 ? `\\x${unit.toString(16).padStart(2, '0')}` : `\\u${unit.toString(16).padStart(4, '0')}`;
+  const code = character.codePointAt(0)!;
+  const hex = code.toString(16);
+  if (code > 0xffff) return `\\u{${hex}}`;
+  return code < 0x100 ? `\\x${hex.padStart(2, '0')}` : `\\u${hex.padStart(4, '0')}`;
 }
 
 /**

@@ -18,6 +18,11 @@ const escapes: ReadonlyArray<readonly [string, string]> = [
   ['line\u2028two', 'line\\u2028two'],
   ['\ud800x\udc00', '\\ud800x\\udc00'],
   ['zero\u200bwidth', 'zero\\u200bwidth'],
+  ['soft\u00adhyphen', 'soft\\xadhyphen'],
+  ['arabic\u061cletter mark', 'arabic\\u061cletter mark'],
+  ['hangul\u3164filler', 'hangul\\u3164filler'],
+  ['variation\ufe0fselector', 'variation\\ufe0fselector'],
+  ['tag\u{e0041}character', 'tag\\u{e0041}character'],
 ];
 for (const [input, expected] of escapes) {
   escaping(`writes ${JSON.stringify(input)} as ${expected}`, () => {
