@@ -1,6 +1,7 @@
 /** What a server answers: the 101, refusals that all look alike, and plain responses. */
 import { Buffer } from 'node:buffer';
 import { type HandshakeError, UsageError } from '../errors.js';
+import { shown } from './errors.js';
 import { isFieldValue, isToken } from './grammar.js';
 import { acceptFor } from './key.js';
 import { checkProtocols } from './subprotocol.js';
@@ -49,7 +50,7 @@ export function headerLines(headers: HeaderInput | undefined, reserved: Readonly
     if (typeof name !== 'string' || !isToken(name) || typeof value !== 'string' || !isFieldValue(value)) {
       throw new UsageError(
         'header-malformed',
-        `the header field ${JSON.stringify(String(name))} has a name or value that cannot be sent (RFC 9110 §5.5)`,
+        `the header field ${shown(String(name))} has a name or value that cannot be sent (RFC 9110 §5.5)`,
         {
           option: 'headers',
         },

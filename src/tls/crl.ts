@@ -208,8 +208,8 @@ function readExtensions(fields: DerReader): ListExtensions {
 function readNumber(value: DerReader): bigint {
   const at = value.offset;
   const octets = value.integer();
-  // RFC 5280 §5.2.3: not negative, at most 20 octets.
-  if (octets[0]! >= 0x80 || octets.length > 21) throw new DerError('CRL number', at);
+  // RFC 5280 §5.2.3: not negative, at most 20 octets; one of zeros may stand before them, for the sign.
+  if (octets[0]! >= 0x80 || octets.length > (octets[0] === 0 ? 21 : 20)) throw new DerError('CRL number', at);
   return BigInt(`0x${octets.toString('hex')}`);
 }
 

@@ -227,10 +227,10 @@ async function search(target: Target, options: FuzzOptions, stackTraceLimit: num
   const isOver = (): boolean =>
     executions >= (options.executions ?? Number.POSITIVE_INFINITY) ||
     performance.now() - begin >= 1_000 * (options.seconds ?? Number.POSITIVE_INFINITY);
-  const keep = (input: Buffer): void => {
+  const keep = (input: Buffer, reachesNew: boolean): void => {
     if (corpus.length < maxCorpus) corpus.push(input);
-    // The seeds stay.
-    else corpus[options.seeds.length + random.below(maxCorpus - options.seeds.length)] = input;
+    // Where there is no room, an outcome of its own is not enough. The seeds stay.
+    else if (reachesNew) corpus[options.seeds.length + random.below(maxCorpus - options.seeds.length)] = input;
   };
   /** Runs the input of this length, and returns whether its outcome is a new one. */
   const execute = (length: number): boolean => {
@@ -299,13 +299,14 @@ async function search(target: Target, options: FuzzOptions, stackTraceLimit: num
   while (!isOver()) {
     const most = Math.min(batch, (options.executions ?? Number.POSITIVE_INFINITY) - executions);
     const batchEnd = options.executions === undefined ? performance.now() + batchTime : Number.POSITIVE_INFINITY;
+    const fresh: number[] = [];
     const found = new Set<number>();
     let count = 0;
     while (count < most) {
       states[count++] = random.state;
       length = inputs.next();
       try {
-        if (execute(length)) found.add(count - 1);
+        if (execute(length)) fresh.push(count - 1);
       } catch (error) {
         return faultOf(error, length);
       }
@@ -321,11 +322,11 @@ async function search(target: Target, options: FuzzOptions, stackTraceLimit: num
       coverage.restore(whole);
       coverage.keep();
     }
-    const kept = [...found].map((index) => {
+    const kept = [...new Set([...found, ...fresh])].map((index) => {
       makeAgain(index);
-      return Buffer.from(bytes.subarray(0, length));
+      return { input: Buffer.from(bytes.subarray(0, length)), reachesNew: found.has(index) };
     });
-    for (const input of kept) keep(input);
+    for (const { input, reachesNew } of kept) keep(input, reachesNew);
     random.state = after;
     batch = isNew ? Math.max(smallestBatch, batch >>> 1) : Math.min(largestBatch, batch << 1);
     // A turn of the event loop: what the target has left to do, and Ctrl-C.

@@ -11,6 +11,7 @@ export const targets: Readonly<Record<string, () => Promise<Target>>> = {
   request: async () => (await import('./targets/request.js')).request,
   response: async () => (await import('./targets/response.js')).response,
   negotiation: async () => (await import('./targets/negotiation.js')).negotiation,
+  caller: async () => (await import('./targets/caller.js')).caller,
   pem: async () => (await import('./targets/pem.js')).pem,
   der: async () => (await import('./targets/der.js')).der,
   certificate: async () => (await import('./targets/certificate.js')).certificate,

@@ -217,6 +217,15 @@ plain('refuse a Location or any field with CR, LF or NUL (T17)', () => {
   }
 });
 
+plain('say which field cannot be sent on one line of visible text', () => {
+  const name = `A\u202e\u00ad\x9b${'x'.repeat(300)}`;
+  const expected = `the header field "A\\u202e\\xad\\x9b${'x'.repeat(96)}…" has`;
+  assert.throws(
+    () => plainResponse(200, '', { headers: [[name, 'b']] }),
+    (error: Error) => error.message.startsWith(expected),
+  );
+});
+
 plain('refuse the fields that frame a response', () => {
   for (const name of ['Connection', 'content-length', 'Transfer-Encoding', 'UPGRADE']) {
     throws(() => plainResponse(200, '', { headers: { [name]: 'x' } }), 'header-reserved', 'headers');

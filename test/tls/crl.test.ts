@@ -59,6 +59,13 @@ reading('says what an authority has written', () => {
   assert.ok(Object.isFrozen(list));
 });
 
+reading('takes a number of 20 octets, with another one for the sign (RFC 5280 §5.2.3)', () => {
+  const list = parseCrl(
+    forgeList(ca, { extensions: [extension('2.5.29.20', false, integer(Buffer.alloc(20, 0xff)))] }),
+  );
+  assert.is(list.number, 2n ** 160n - 1n);
+});
+
 reading('knows serial numbers by the text that certificates have', () => {
   const revoked = Object.values(clients).map((issued) => ({ serialNumber: serialOf(issued) }));
   const list = parseCrl(ca.revocationList({ revoked }).der);
@@ -176,6 +183,10 @@ const malformed: ReadonlyArray<readonly [string, () => Buffer]> = [
   [
     'a number of 22 octets',
     () => forgeList(ca, { extensions: [extension('2.5.29.20', false, integer(Buffer.alloc(22, 1)))] }),
+  ],
+  [
+    'a number of 21 octets, none of them for the sign',
+    () => forgeList(ca, { extensions: [extension('2.5.29.20', false, integer(Buffer.alloc(21, 1)))] }),
   ],
   [
     'no extension where some are announced',

@@ -127,7 +127,7 @@ export const roundTrip: Target = {
         case 1: {
           if (parts !== undefined) break;
           // A length in 64 bits, now and then.
-          const isLong = command >= 240 && end < wireBytes / 4;
+          const isLong = command === 248 && end < wireBytes / 4;
           const data = isLong
             ? Buffer.alloc(65_530 + (payload.length & 15), payload.length > 0 ? payload : 0)
             : payload;
