@@ -11,8 +11,8 @@ const server = createServer({
   credentials,
   perMessageDeflate: true,
   pingInterval: 2_000,
-  pongDeadline: 2_000,
-  closeDeadline: 2_000,
+  pongDeadline: 8_000,
+  closeDeadline: 8_000,
   handshakeTimeout: 5_000,
 });
 server.on('connection', (connection, { path }) => {

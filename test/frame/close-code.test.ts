@@ -1,4 +1,5 @@
 import * as assert from 'uvu/assert';
+import { closeCodes } from '../../src/frame/close-code.js';
 import {
   closeCodeName,
   describeCloseCode,
@@ -18,6 +19,26 @@ function isAllowed(code: number): boolean {
     (code >= 3000 && code < 5000)
   );
 }
+
+codes('have the numbers of RFC 6455 §7.4.1 and of the registry', () => {
+  assert.equal(Object.entries(closeCodes), [
+    ['normalClosure', 1000],
+    ['goingAway', 1001],
+    ['protocolError', 1002],
+    ['unsupportedData', 1003],
+    ['noStatusReceived', 1005],
+    ['abnormalClosure', 1006],
+    ['invalidPayload', 1007],
+    ['policyViolation', 1008],
+    ['messageTooBig', 1009],
+    ['mandatoryExtension', 1010],
+    ['internalError', 1011],
+    ['serviceRestart', 1012],
+    ['tryAgainLater', 1013],
+    ['badGateway', 1014],
+    ['tlsHandshake', 1015],
+  ]);
+});
 
 codes('accepts and refuses each of the 65,536 codes on receipt as the registry says (T12)', () => {
   const payload = Buffer.alloc(2);

@@ -55,6 +55,20 @@ function checkIn(bytes: Buffer, expected: number): void {
   }
 }
 
+validating('knows the bounds of a continuation byte before it has seen any', () => {
+  for (const [text, bad] of [
+    ['c37f', 1],
+    ['c380', -1],
+    ['c3bf', -1],
+    ['c3c0', 1],
+    ['e1bfc0', 2],
+    ['f1bfbfc0', 3],
+  ] as const) {
+    const bytes = Buffer.from(text, 'hex');
+    assert.is(new Utf8Validator().check(bytes, 0, bytes.length), bad, text);
+  }
+});
+
 validating('agrees with TextDecoder on every boundary code point and its neighbours (T11)', () => {
   for (const point of [
     0, 0x7f, 0x80, 0x7ff, 0x800, 0xfff, 0x1000, 0xcfff, 0xd000, 0xd7ff, 0xe000, 0xfffd, 0xffff, 0x10000, 0x3ffff,
