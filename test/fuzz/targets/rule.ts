@@ -111,7 +111,14 @@ export const rule: Target = {
       must(error instanceof UsageError && error.code === 'invalid-rule', 'nothing but invalid-rule is thrown');
       mustBeLine(error.message);
       must(error.message.length < 3_000, 'a refusal is bounded');
-      return kindOf(/(?:understood|rule): ([^"]{0,16})/.exec(error.message)?.[1] ?? error.message.slice(0, 12));
+      const why = error.message.split('is not understood: ').at(-1)!;
+      return kindOf(
+        why === error.message
+          ? (why.split(' is not a').at(-1) ?? '').slice(0, 8)
+          : why.startsWith('"')
+            ? 'term'
+            : why.slice(0, 12),
+      );
     }
     const again = parseRule(read.text);
     mustBeSame(again.text, read.text, 'the text of a rule is read again to the same text');
