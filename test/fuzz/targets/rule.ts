@@ -111,14 +111,8 @@ export const rule: Target = {
       must(error instanceof UsageError && error.code === 'invalid-rule', 'nothing but invalid-rule is thrown');
       mustBeLine(error.message);
       must(error.message.length < 3_000, 'a refusal is bounded');
-      const why = error.message.split('is not understood: ').at(-1)!;
-      return kindOf(
-        why === error.message
-          ? (why.split(' is not a').at(-1) ?? '').slice(0, 8)
-          : why.startsWith('"')
-            ? 'term'
-            : why.slice(0, 12),
-      );
+      const [, why] = /(?: is not understood: | is not an? )(.{0,10})/s.exec(error.message) ?? [];
+      return kindOf(why?.replace(/".*/s, '"') ?? 'other');
     }
     const again = parseRule(read.text);
     mustBeSame(again.text, read.text, 'the text of a rule is read again to the same text');
