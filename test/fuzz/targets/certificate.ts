@@ -20,8 +20,9 @@ function storyOf(certificate: Certificate): string {
 
 function compare(ours: Certificate, theirs: X509Certificate): void {
   mustBeSame(ours.serialNumber, theirs.serialNumber, 'the serial number is that of OpenSSL');
-  // OpenSSL's text of a time has no room for what is not of its calendar: it then says so.
-  const [from, to] = [Date.parse(theirs.validFrom), Date.parse(theirs.validTo)];
+  // `Date.parse` takes a year of fewer than four digits for one of this century or the last.
+  const timeOf = (text: string): number => (/ \d{4} GMT$/.test(text) ? Date.parse(text) : Number.NaN);
+  const [from, to] = [timeOf(theirs.validFrom), timeOf(theirs.validTo)];
   if (!Number.isNaN(from)) mustBeSame(ours.validFrom.getTime(), from, 'the beginning of validity is that of OpenSSL');
   if (!Number.isNaN(to)) mustBeSame(ours.validTo.getTime(), to, 'the end of validity is that of OpenSSL');
   const { dns, uri, email, ip, unusable, otherName, directoryName, registeredId } = ours.san;

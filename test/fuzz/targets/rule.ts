@@ -111,7 +111,8 @@ export const rule: Target = {
       must(error instanceof UsageError && error.code === 'invalid-rule', 'nothing but invalid-rule is thrown');
       mustBeLine(error.message);
       must(error.message.length < 3_000, 'a refusal is bounded');
-      return kindOf(/(?:understood|rule): ([^"]{0,16})/.exec(error.message)?.[1] ?? error.message.slice(0, 12));
+      const [, why] = /(?: is not understood: | is not an? )(.{0,10})/s.exec(error.message) ?? [];
+      return kindOf(why?.replace(/".*/s, '"') ?? 'other');
     }
     const again = parseRule(read.text);
     mustBeSame(again.text, read.text, 'the text of a rule is read again to the same text');
