@@ -196,7 +196,7 @@ await Promise.all(working);
 await rotating;
 if (process.stderr.isTTY) process.stderr.write('\r\x1b[K');
 // What the peers of broken lines have left behind is found by pings, and by the handshake timeout.
-await new Promise((resolve) => setTimeout(resolve, 12_000));
+await new Promise((resolve) => setTimeout(resolve, 25_000));
 const after = await ask();
 
 /** The slope of memory over time, in MiB a minute, with its 95 % interval; the first third is warming up. */
