@@ -196,8 +196,11 @@ await Promise.all(working);
 await rotating;
 if (process.stderr.isTTY) process.stderr.write('\r\x1b[K');
 // What the peers of broken lines have left behind is found by pings, and by the handshake timeout.
-await new Promise((resolve) => setTimeout(resolve, 25_000));
-const after = await ask();
+let after = await ask();
+for (let seconds = 0; seconds < 25 && after.open > 0; seconds++) {
+  await new Promise((resolve) => setTimeout(resolve, 1_000));
+  after = await ask();
+}
 
 /** The slope of memory over time, in MiB a minute, with its 95 % interval; the first third is warming up. */
 function slopeOf(all) {

@@ -81,7 +81,7 @@ export function interopSuite(name: string): InteropSuite {
   const inner = suite(name);
   const declare = (testName: string, needs: readonly Tool[], body: () => void | Promise<void>): void => {
     const missing = needs.filter((tool) => !isThere(tool));
-    if (missing.length === 0) return inner(testName, body, { deadline: 60_000 });
+    if (missing.length === 0) return inner(testName, body, { deadline: 120_000 });
     counts.skipped++;
     const install = missing.map((tool) => tools[tool].install).join('; ');
     console.error(`SKIPPED: ${name}: ${testName}: needs ${missing.join(' and ')}, install with: ${install}`);
