@@ -218,7 +218,7 @@ export const request: Target = {
       if (policy.serverName !== undefined)
         mustBeSame(verdict.host.replace(/:\d+$/, ''), policy.serverName, 'Host is the name of the TLS handshake');
       return kindOf(
-        `upgrade ${verdict.offeredProtocols.length} ${verdict.offeredExtensions.length} ${verdict.origin === undefined}`,
+        `upgrade ${Math.min(3, verdict.offeredProtocols.length)} ${Math.min(3, verdict.offeredExtensions.length)} ${verdict.origin === undefined}`,
       );
     }
     must(!head.fields.has('Sec-WebSocket-Key'), 'a plain request asks for no WebSocket');
