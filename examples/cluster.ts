@@ -14,25 +14,34 @@ async function primary(): Promise<void> {
   const count = Number(process.argv[3] ?? availableParallelism());
   // All workers resume the sessions of all others. Who has this secret can read what it protected: it stays in memory.
   const env = { TICKET_SECRET: randomBytes(32).toString('hex') };
+  const ready = new Set<Worker>();
   const ending = new Set<Worker>();
+  let isStarted = false;
   const start = async (): Promise<void> => {
     const worker = cluster.fork(env);
     worker.on('exit', () => {
       if (ending.has(worker)) return;
+      // It has said why. What kept this one from listening keeps all others from it.
+      if (!isStarted) process.exit(1);
       console.error(`worker ${worker.process.pid} died, another one takes its place`);
       // Not at once: what kills a worker when it starts would kill the next one, and so on.
       setTimeout(start, 1_000);
     });
     await once(worker, 'listening');
+    ready.add(worker);
   };
   const end = async (worker: Worker): Promise<void> => {
     ending.add(worker);
-    worker.send('drain');
-    if (!worker.isDead()) await once(worker, 'exit');
+    const ended = worker.isDead() ? undefined : once(worker, 'exit');
+    // One that is still starting has no clients, and would not hear the message.
+    if (ready.has(worker)) worker.send('drain');
+    else worker.process.kill('SIGKILL');
+    await ended;
   };
   const workers = (): Worker[] => Object.values(cluster.workers ?? {}).filter((worker) => worker !== undefined);
 
   for (let i = 0; i < count; i++) await start();
+  isStarted = true;
   console.log(`${count} workers listen on wss://localhost:${process.argv[2] ?? 8443}`);
   process.on('SIGHUP', async () => {
     for (const old of workers().filter((worker) => !ending.has(worker))) {

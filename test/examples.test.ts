@@ -365,7 +365,8 @@ examples('conformance-client goes through the cases that mtls-ws conformance cli
 });
 
 examples('cluster.ts listens in several processes, replaces them while clients go on, and ends with 1001', async () => {
-  const port = 20_000 + (process.pid % 20_000);
+  // Below those that the system gives to others; one for each process that runs this test.
+  const port = 20_000 + (process.pid % 12_000);
   const program = example('cluster', String(port), '2');
   try {
     await program.match('stdout', /2 workers listen on/);
@@ -407,6 +408,20 @@ examples('cluster.ts listens in several processes, replaces them while clients g
     assert.is((await again.closed).code, 1001);
     assert.is((await program.outcome).code, 0);
   } finally {
+    await end(program);
+  }
+});
+
+examples('cluster.ts ends when its port is taken, and says so', async () => {
+  const taken = net.createServer().listen(0);
+  await once(taken, 'listening');
+  const program = example('cluster', String((taken.address() as net.AddressInfo).port), '2');
+  try {
+    const { code, stderr } = await program.outcome;
+    assert.is(code, 1);
+    assert.match(stderr, /EADDRINUSE/);
+  } finally {
+    taken.close();
     await end(program);
   }
 });

@@ -42,6 +42,7 @@ process.on('unhandledRejection', (reason) =>
 // Before the first file is loaded: one that throws then ends the run.
 process.on('exit', () => {
   for (const line of counts.slow) console.log(`took long: ${line}`);
+  for (const line of counts.failures) console.error(`failed: ${line}`);
   for (const line of escaped) console.error(line);
   const missing = counts.declared - counts.passed - counts.failed;
   if (missing !== 0) console.error(`${missing} of ${counts.declared} tests did not run`);

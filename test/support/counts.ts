@@ -7,6 +7,8 @@ export const counts: {
   skipped: number;
   current: string;
   slow: string[];
+  /** The first line of each failure, for the end of a long output. */
+  failures: string[];
 } = {
   declared: 0,
   passed: 0,
@@ -14,4 +16,5 @@ export const counts: {
   skipped: 0,
   current: '',
   slow: [],
+  failures: [],
 };

@@ -30,6 +30,7 @@ export function suite(name: string): Suite {
         counts.passed++;
       } catch (error) {
         counts.failed++;
+        counts.failures.push(`${counts.current}: ${String(error).split('\n', 1)[0]}`);
         throw error;
       } finally {
         const took = performance.now() - start;
