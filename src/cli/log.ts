@@ -89,7 +89,7 @@ function jsonLog(write: Write): Log {
         hint: error instanceof PeerIdentityError ? error.hint : undefined,
       });
     },
-    connection: (connection, request, { code, reason, wasClean, error }) =>
+    connection: (connection, request, { code, reason, wasClean, error, unsentBytes }) =>
       line('connection', {
         ...ends(connection),
         host: bounded(request.host),
@@ -100,6 +100,7 @@ function jsonLog(write: Write): Log {
         code,
         reason: bounded(reason),
         clean: wasClean,
+        unsentBytes,
         error: error?.message,
       }),
     violation: (connection, error) => line('violation', { ...ends(connection), ...about({ error }) }),

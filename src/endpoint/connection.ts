@@ -45,6 +45,11 @@ export interface CloseEvent {
   readonly order: 'received-first' | 'sent-first' | undefined;
   /** Why this end failed or cut the connection; `undefined` after a clean close. */
   readonly error: Error | undefined;
+  /**
+   * Bytes that were given to `send()` and that the operating system never took, frame headers included. What it took has
+   * arrived if `wasClean` and this end closed first; of a connection that was cut nobody knows.
+   */
+  readonly unsentBytes: number;
 }
 
 /** What has passed on a connection so far. */
@@ -206,6 +211,8 @@ export class Connection<Peer extends VerifiedPeer | undefined = VerifiedPeer> ex
   #deferredFirst = 0;
   /** Bytes of the frames that those messages would be, and of the one that is being compressed. */
   #deferredBytes = 0;
+  /** Bytes of those that were given up. */
+  #forgottenBytes = 0;
   /** The message that is being compressed in another thread. */
   #compressing: Deferred | undefined;
   /** Whether the message that is being sent in fragments is compressed. */
@@ -516,6 +523,7 @@ export class Connection<Peer extends VerifiedPeer | undefined = VerifiedPeer> ex
     const waiting = this.#deferred;
     this.#deferred = [];
     this.#deferredFirst = 0;
+    this.#forgottenBytes += this.#deferredBytes;
     this.#deferredBytes = 0;
     this.#compressing = undefined;
     for (const one of waiting) if (typeof one === 'function') one();
@@ -1183,6 +1191,8 @@ export class Connection<Peer extends VerifiedPeer | undefined = VerifiedPeer> ex
     if (this.#event !== undefined) return;
     // RFC 6455 §7.1.4, §7.1.5, §7.1.6: what was clean; the code and reason are those of the peer, 1006 without its close frame.
     const wasClean = this.#received !== undefined && this.#sent !== undefined && this.#error === undefined;
+    this.#outbox.discard();
+    this.#forgetDeferred();
     const event: CloseEvent = {
       code: this.#received?.code ?? 1006,
       reason: this.#received?.reason ?? this.#cause ?? 'the connection was closed',
@@ -1191,6 +1201,7 @@ export class Connection<Peer extends VerifiedPeer | undefined = VerifiedPeer> ex
       sent: this.#sent,
       order: this.#order,
       error: wasClean ? undefined : this.#error,
+      unsentBytes: this.#outbox.unsentBytes + this.#forgottenBytes,
     };
     this.#event = event;
     this.#rest = undefined;
@@ -1199,8 +1210,6 @@ export class Connection<Peer extends VerifiedPeer | undefined = VerifiedPeer> ex
     clearTimeout(this.#closeTimer);
     clearTimeout(this.#stallTimer);
     this.#stopKeepalive();
-    this.#outbox.discard();
-    this.#forgetDeferred();
     this.#endQueue(event);
     this.#rejectStream?.(this.#closedError('the message was not sent whole'));
     this.#wakeDrainWaiters();

@@ -44,6 +44,7 @@ export class Outbox {
   /** Whether others write the same memory. */
   #writingIsShared = false;
   #writtenBytes = 0;
+  #unsentBytes = 0;
   #hint = smallest;
   #scheduled = false;
   #held = false;
@@ -89,6 +90,11 @@ export class Outbox {
   /** Bytes that the operating system has taken so far. */
   get writtenBytes(): number {
     return this.#writtenBytes;
+  }
+
+  /** Bytes that were there when everything was forgotten. */
+  get unsentBytes(): number {
+    return this.#unsentBytes;
   }
 
   /** Where the next frame starts in the buffer that `reserve` returned. */
@@ -216,6 +222,7 @@ export class Outbox {
   /** Forgets everything: the socket takes no more. */
   discard(): void {
     this.#dead = true;
+    this.#unsentBytes += this.bufferedBytes;
     if (this.#buffer !== undefined) this.#giveBack(this.#buffer);
     this.#buffer = undefined;
     // Of a socket that reads at once, nobody looks at it any more; otherwise it is left to the garbage collector.

@@ -4,6 +4,7 @@ import * as assert from 'uvu/assert';
 import { type Connection, type ConnectionOptions, connect } from '../../src/index.js';
 import { probe } from '../../src/tls/index.js';
 import { createAuthority } from '../../src/tls/pki/index.js';
+import { until } from '../support/ends.js';
 import { suite } from '../support/suite.js';
 import { files, type Program, run, start } from './program.js';
 
@@ -165,6 +166,56 @@ for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     assert.is((await program.outcome).code, 0);
   });
 }
+
+serve('on SIGTERM under full load, gives every client 1001 and all that was sent before it', async () => {
+  const { program, url } = await serving(['--log', 'json']);
+  const clients = await Promise.all(
+    Array.from({ length: 20 }, async () => {
+      const connection = await dial(url);
+      const client = { connection, received: 0, wrong: 0 };
+      connection.on('message', (data) => {
+        if ((data as Buffer).readUInt32BE() !== client.received++) client.wrong++;
+      });
+      let sent = 0;
+      const flood = (): void => {
+        for (let more = true; more; ) {
+          const message = Buffer.alloc(4 + ((sent * 37) % 3000));
+          message.writeUInt32BE(sent++);
+          more = connection.send(message);
+        }
+      };
+      connection.on('drain', flood);
+      flood();
+      return client;
+    }),
+  );
+  await until(() => clients.every(({ received }) => received > 300));
+  program.child.kill('SIGTERM');
+  for (const { connection } of clients) {
+    const { code, wasClean, unsentBytes } = await connection.closed;
+    assert.equal({ code, wasClean, unsentBytes }, { code: 1001, wasClean: true, unsentBytes: 0 });
+  }
+  const { code, stderr } = await program.outcome;
+  assert.is(code, 0);
+  const told = stderr
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+  assert.equal(
+    [...new Set(told.map(({ event, clean, unsentBytes }) => `${event} ${clean} ${unsentBytes}`))],
+    ['connection true 0'],
+  );
+  const ascending = (numbers: number[]): number[] => numbers.sort((a, b) => a - b);
+  assert.equal(
+    ascending(clients.map(({ received }) => received)),
+    ascending(told.map(({ messagesSent }) => messagesSent)),
+  );
+  assert.is(
+    clients.reduce((sum, { wrong }) => sum + wrong, 0),
+    0,
+    'in order, none twice',
+  );
+});
 
 serve('exits at once on a second signal', async () => {
   const { program, url } = await serving();

@@ -234,6 +234,26 @@ streams('sends a message in fragments as its source yields', async () => {
   });
 });
 
+streams('tells how many bytes waited behind a message that was never finished', async () => {
+  await withPair({}, async ({ near, far }) => {
+    const never = near.sendMessage(
+      (async function* () {
+        yield 'one';
+        await new Promise(() => {});
+      })(),
+    );
+    await new Promise((resolve) => setTimeout(resolve, 10));
+    assert.is(near.bufferedBytes, 0);
+    near.send(Buffer.alloc(1000));
+    near.send(Buffer.alloc(10));
+    const waiting = near.bufferedBytes;
+    assert.ok(waiting > 1010);
+    far.terminate();
+    await never.catch(() => {});
+    assert.is((await near.closed).unsentBytes, waiting);
+  });
+});
+
 streams('lets other messages wait behind one that is being sent', async () => {
   await withPair({}, async ({ near, far }) => {
     const received: Array<string | Buffer> = [];

@@ -523,6 +523,21 @@ lifetime('closes with 1001, and cuts who does not answer at the deadline', async
   await server.close();
 });
 
+lifetime('tells how many bytes were still its own of a client that does not read', async () => {
+  const { server, url } = await startServer();
+  const near = await connect(url, clientCredentials());
+  near.pause();
+  const [far] = [...server.connections];
+  for (let times = 0; times < 10; times++) far!.send(Buffer.alloc(1_000_000));
+  await server.close({ deadline: 300 });
+  const { code, wasClean, unsentBytes } = await far!.closed;
+  assert.equal({ code, wasClean }, { code: 1006, wasClean: false });
+  assert.ok(unsentBytes > 1_000_000, `${unsentBytes}`);
+  const closeFrame = 4 + 'the server is shutting down'.length;
+  assert.is(far!.traffic.bytesSent + unsentBytes, 10 * 1_000_010 + closeFrame);
+  near.terminate();
+});
+
 lifetime('closes although a handshake is half done', async () => {
   const { server, port } = await startServer();
   const silent = net.connect(port, '127.0.0.1');

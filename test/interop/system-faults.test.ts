@@ -1,6 +1,9 @@
 /** What the operating system does to a process: stops its peer, takes the network away, has no descriptor and no disk left. */
 import { once } from 'node:events';
+import { chmodSync, copyFileSync, mkdtempSync, rmSync } from 'node:fs';
 import * as net from 'node:net';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { connect, createServer, type Refusal } from 'mtls-ws';
 import * as assert from 'uvu/assert';
@@ -95,6 +98,28 @@ for (const [what, flags] of [
     }
   });
 }
+
+// The superuser without the capabilities by which it may do anything: a user like any other.
+const powerless = ['--bounding-set', '-net_bind_service,-dac_override,-dac_read_search'];
+
+faults('a server that may not use its port, or read its key, says so in one line and ends', ['superuser'], async () => {
+  const serve = (...args: string[]) =>
+    run([...powerless, process.execPath, main, 'serve', ...args], { program: 'setpriv' });
+  const port = await serve('--port', '443', ...files().server);
+  assert.is(
+    port.stderr,
+    'mtls-ws serve: cannot listen on 127.0.0.1:443: permission denied; give another --port or --host\n',
+  );
+  assert.is(port.code, 1);
+  const [ca, cert, key] = pathsOf(files().server);
+  const unreadable = join(mkdtempSync(join(tmpdir(), 'mtls-ws-')), 'server.key');
+  copyFileSync(key!, unreadable);
+  chmodSync(unreadable, 0o000);
+  const file = await serve('--port', '0', '--ca', ca!, '--cert', cert!, '--key', unreadable);
+  assert.match(file.stderr, /^mtls-ws serve: --key \S+ cannot be read: permission denied; [^\n]+\n$/);
+  assert.is(file.code, 2);
+  rmSync(dirname(unreadable), { recursive: true });
+});
 
 // The kernel drops what is sent between two namespaces whose link is down; it tells nobody.
 faults(

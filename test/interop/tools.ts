@@ -25,7 +25,8 @@ export type Tool =
   | 'chromium'
   | 'haproxy'
   | 'network namespaces'
-  | '/dev/full';
+  | '/dev/full'
+  | 'superuser';
 
 const tools: Readonly<Record<Tool, { install: string; isThere: () => boolean }>> = {
   openssl: { install: 'apt-get install openssl', isThere: () => runs('openssl', ['version']) },
@@ -38,6 +39,10 @@ const tools: Readonly<Record<Tool, { install: string; isThere: () => boolean }>>
     isThere: () => runs('unshare', ['-n', 'ip', 'link', 'set', 'lo', 'up']),
   },
   '/dev/full': { install: 'an operating system that has it', isThere: () => existsSync('/dev/full') },
+  superuser: {
+    install: 'apt-get install util-linux, as root',
+    isThere: () => process.getuid?.() === 0 && runs('setpriv', ['--bounding-set', '-net_bind_service', 'true']),
+  },
   haproxy: { install: 'apt-get install haproxy', isThere: () => runs('haproxy', ['-v']) },
   'python3-websockets': {
     install: 'apt-get install python3-websockets',
