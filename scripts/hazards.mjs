@@ -1,5 +1,6 @@
 // Which test holds what broke others: `node scripts/hazards.mjs --write` renews docs/hazards.md, `--check` says whether it is as
-// it should be. A hazard without a test is a fault.
+// it should be. A hazard without a test is a fault. `--write REPORT…` renews the results too, from what
+// `node dist/test/run.js --report=REPORT` wrote on each Node, with and without `--interop`.
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
@@ -73,15 +74,58 @@ if (missing.length > 0) {
   console.error(`no test has the id of ${missing.join(', ')} in its name`);
   process.exit(1);
 }
-const rows = [...found].map(([id, tests]) => `| ${id} | ${hazards[id]} | ${tests.join('<br>')} |`);
+
+/** What also tries it, and takes longer than a test may. */
+const byHand = { T20: 'npm run faults', M13: 'npm run abuse', M18: 'npm run soak:connections -- 100000' };
+
+/** The results that are told already, by id. */
+function toldResults() {
+  const rows = readFileSync(page, 'utf8').matchAll(/^\| ([TM]\d+b?) \| .* \| ([^|]*) \|$/gm);
+  return new Map([...rows].map(([, id, result]) => [id, result]));
+}
+
+/** The results in reports: of each test whose name has the id, on each Node. */
+function resultsOf(reports) {
+  const results = new Map();
+  const nodes = groupByNode(reports);
+  for (const id of found.keys()) {
+    const hasId = new RegExp(`\\b${id}\\b`);
+    const texts = [...nodes].map(([node, parts]) => {
+      const passed = parts.flatMap(({ tests }) =>
+        tests.filter(([name]) => hasId.test(name)).map(([, passed]) => passed),
+      );
+      const failed = passed.filter((good) => !good).length;
+      return [`${passed.length - failed} passed${failed === 0 ? '' : `, ${failed} failed`}`, node.slice(1)];
+    });
+    const same = new Map();
+    for (const [text, node] of texts) same.set(text, [...(same.get(text) ?? []), node]);
+    results.set(id, [...same].map(([text, on]) => `${text} on ${on.join(', ')}`).join('; '));
+  }
+  return results;
+}
+
+function groupByNode(reports) {
+  const nodes = new Map();
+  for (const report of reports) nodes.set(report.node, [...(nodes.get(report.node) ?? []), report]);
+  return nodes;
+}
+
+const reports = process.argv.slice(2).filter((arg) => !arg.startsWith('--'));
+const results =
+  reports.length === 0 ? toldResults() : resultsOf(reports.map((file) => JSON.parse(readFileSync(file, 'utf8'))));
+const rows = [...found].map(([id, tests]) => {
+  const tried = byHand[id] === undefined ? hazards[id] : `${hazards[id]}; also \`${byHand[id]}\``;
+  return `| ${id} | ${tried} | ${tests.join('<br>')} | ${results.get(id) ?? ''} |`;
+});
 const text = `# What broke others
 
 Faults that were found in WebSocket and TLS software, ours or not, and what \`node:tls\` does behind its user's back. Each has an id,
-and each has a test that tries it, with the id in its name; all of them run with \`npm test\` and \`npm run test:interop\`, on Node.js
-20, 22, 24 and 26. This page is written by \`node scripts/hazards.mjs --write\`, and a test holds it to the tests that there are.
+and each has a test that tries it, with the id in its name; they run with \`npm test\` on Node.js 20, 22, 24
+and 26, and those of \`interop\` with \`npm run test:interop\` on one of them. This page is written by \`node scripts/hazards.mjs --write\`, and a test holds it to the tests that there are. A
+result counts the tests with the id, those of a suite and each row of a table.
 
-| id | what is tried | tests |
-| --- | --- | --- |
+| id | what is tried | tests | result |
+| --- | --- | --- | --- |
 ${rows.join('\n')}
 `;
 if (process.argv.includes('--write')) writeFileSync(page, text);

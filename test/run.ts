@@ -1,9 +1,10 @@
 /**
  * Runs every test file under uvu in one process, and fails unless every declared test of every file ran.
  * `node dist/test/run.js [pattern…]` runs the files whose path contains one of the patterns; with `--interop` those of
- * `test/interop`, which need other programs, and which are left out otherwise.
+ * `test/interop`, which need other programs, and which are left out otherwise. `--report=FILE` writes there which tests
+ * passed.
  */
-import { readdirSync } from 'node:fs';
+import { readdirSync, writeFileSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { run } from 'uvu/run';
@@ -13,6 +14,7 @@ const compiled = fileURLToPath(new URL('.', import.meta.url));
 const sources = resolve(compiled, '../../test');
 const args = process.argv.slice(2);
 const wantsInterop = args.includes('--interop');
+const report = args.find((arg) => arg.startsWith('--report='))?.slice('--report='.length);
 const patterns = args.filter((arg) => !arg.startsWith('--'));
 const isWanted = (name: string): boolean => patterns.length === 0 || patterns.some((pattern) => name.includes(pattern));
 
@@ -44,6 +46,7 @@ process.on('exit', () => {
   for (const line of counts.slow) console.log(`took long: ${line}`);
   for (const line of counts.failures) console.error(`failed: ${line}`);
   for (const line of escaped) console.error(line);
+  if (report !== undefined) writeFileSync(report, JSON.stringify({ node: process.version, tests: counts.results }));
   const missing = counts.declared - counts.passed - counts.failed;
   if (missing !== 0) console.error(`${missing} of ${counts.declared} tests did not run`);
   if (counts.declared === 0) console.error('no test ran');

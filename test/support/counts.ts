@@ -9,6 +9,8 @@ export const counts: {
   slow: string[];
   /** The first line of each failure, for the end of a long output. */
   failures: string[];
+  /** Each test that ran, by its whole name, and whether it passed. */
+  results: [name: string, passed: boolean][];
 } = {
   declared: 0,
   passed: 0,
@@ -17,4 +19,5 @@ export const counts: {
   current: '',
   slow: [],
   failures: [],
+  results: [],
 };

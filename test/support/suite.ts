@@ -28,8 +28,10 @@ export function suite(name: string): Suite {
       try {
         await withDeadline(body, options.deadline ?? defaultDeadline);
         counts.passed++;
+        counts.results.push([counts.current, true]);
       } catch (error) {
         counts.failed++;
+        counts.results.push([counts.current, false]);
         counts.failures.push(`${counts.current}: ${String(error).split('\n', 1)[0]}`);
         throw error;
       } finally {
