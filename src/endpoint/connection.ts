@@ -46,8 +46,8 @@ export interface CloseEvent {
   /** Why this end failed or cut the connection; `undefined` after a clean close. */
   readonly error: Error | undefined;
   /**
-   * Bytes that were given to `send()` and that the operating system never took, frame headers included. What it took has
-   * arrived if `wasClean` and this end closed first; of a connection that was cut nobody knows.
+   * Bytes of frames that this end had accepted, control frames too, and that are not known to have been taken by the operating
+   * system; a message that waits for compression counts as it is. Of the last write, up to 256 KiB may have arrived all the same.
    */
   readonly unsentBytes: number;
 }
@@ -457,8 +457,9 @@ export class Connection<Peer extends VerifiedPeer | undefined = VerifiedPeer> ex
       // It was sent as it was, because the connection is being closed, or is of no use any more.
       if (this.#compressing !== message) return;
       this.#compressing = undefined;
-      this.#deferredBytes -= this.#core.frameSize(message.data.length);
+      // What is not sent any more is counted when the connection is over.
       if (!this.#canSend) return;
+      this.#deferredBytes -= this.#core.frameSize(message.data.length);
       this.#sendPayload(message.data, message.isText, payload);
       this.#sendDeferred();
     });
@@ -508,9 +509,9 @@ export class Connection<Peer extends VerifiedPeer | undefined = VerifiedPeer> ex
     const compressing = this.#compressing;
     this.#compressing = undefined;
     if (compressing === undefined) return;
-    this.#deferredBytes -= this.#core.frameSize(compressing.data.length);
     // After a violation the close frame is all that may be sent (RFC 6455 §7.1.7).
     if (!this.#canSend) return this.#forgetDeferred();
+    this.#deferredBytes -= this.#core.frameSize(compressing.data.length);
     for (let next: Deferred | (() => void) | undefined = compressing; next !== undefined; next = this.#takeDeferred()) {
       // A stream that has not begun is woken, and finds that it cannot; what waits behind it can.
       if (typeof next === 'function') next();

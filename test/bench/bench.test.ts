@@ -240,8 +240,8 @@ benchmarks('leave no process and no file behind when they are stopped', async ()
 });
 
 /**
- * Returns the processes of this user that have a variable in their environment, but those to which a signal is on its way: what
- * keeps a core awake may be set aside for so long that on a busy machine it is not even its turn to end.
+ * Returns the processes of this user that have a variable in their environment, but those that are killed and wait for their
+ * turn to end: what keeps a core awake may be set aside for long on a busy machine.
  */
 function processesWith(variable: string): string[] {
   return readdirSync('/proc').filter((name) => {
@@ -249,7 +249,7 @@ function processesWith(variable: string): string[] {
       return (
         /^\d+$/.test(name) &&
         readFileSync(`/proc/${name}/environ`, 'latin1').split('\0').includes(variable) &&
-        /^ShdPnd:\s*0+$/m.test(readFileSync(`/proc/${name}/status`, 'latin1'))
+        /^ShdPnd:\s*[0-9a-f]*[02468ace][0-9a-f]{2}$/m.test(readFileSync(`/proc/${name}/status`, 'latin1'))
       );
     } catch {
       return false;

@@ -356,8 +356,9 @@ closing('survives a peer that breaks the protocol while a message is being compr
     peer.write(Buffer.concat([encodeAnyFrame({ opcode: 1, payload: Buffer.from('go'), maskingKey }), wrong]));
     assert.is((await peer.readAll()).toString('hex'), '880203ea');
     peer.socket.destroy();
-    const { error } = await accepted.closed;
+    const { error, unsentBytes } = await accepted.closed;
     assert.is((error as { code?: string } | undefined)?.code, 'reserved-opcode');
+    assert.is(unsentBytes, 3_000_010 + 8, 'both messages');
   } finally {
     await server.close({ deadline: 0 });
   }

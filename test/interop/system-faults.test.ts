@@ -113,12 +113,15 @@ faults('a server that may not use its port, or read its key, says so in one line
   assert.is(port.code, 1);
   const [ca, cert, key] = pathsOf(files().server);
   const unreadable = join(mkdtempSync(join(tmpdir(), 'mtls-ws-')), 'server.key');
-  copyFileSync(key!, unreadable);
-  chmodSync(unreadable, 0o000);
-  const file = await serve('--port', '0', '--ca', ca!, '--cert', cert!, '--key', unreadable);
-  assert.match(file.stderr, /^mtls-ws serve: --key \S+ cannot be read: permission denied; [^\n]+\n$/);
-  assert.is(file.code, 2);
-  rmSync(dirname(unreadable), { recursive: true });
+  try {
+    copyFileSync(key!, unreadable);
+    chmodSync(unreadable, 0o000);
+    const file = await serve('--port', '0', '--ca', ca!, '--cert', cert!, '--key', unreadable);
+    assert.match(file.stderr, /^mtls-ws serve: --key \S+ cannot be read: permission denied; [^\n]+\n$/);
+    assert.is(file.code, 2);
+  } finally {
+    rmSync(dirname(unreadable), { recursive: true });
+  }
 });
 
 // The kernel drops what is sent between two namespaces whose link is down; it tells nobody.

@@ -3,7 +3,7 @@
  * is ever installed by a test.
  */
 import { spawnSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { counts } from '../support/counts.js';
@@ -41,7 +41,10 @@ const tools: Readonly<Record<Tool, { install: string; isThere: () => boolean }>>
   '/dev/full': { install: 'an operating system that has it', isThere: () => existsSync('/dev/full') },
   superuser: {
     install: 'apt-get install util-linux, as root',
-    isThere: () => process.getuid?.() === 0 && runs('setpriv', ['--bounding-set', '-net_bind_service', 'true']),
+    isThere: () =>
+      process.getuid?.() === 0 &&
+      runs('setpriv', ['--bounding-set', '-net_bind_service', 'true']) &&
+      Number(readFileSync('/proc/sys/net/ipv4/ip_unprivileged_port_start', 'utf8')) > 443,
   },
   haproxy: { install: 'apt-get install haproxy', isThere: () => runs('haproxy', ['-v']) },
   'python3-websockets': {
