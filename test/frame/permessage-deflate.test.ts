@@ -142,6 +142,13 @@ examples('goes on behind a final block, with what came before it', () => {
   assert.equal(told('c10c f348cdc9c90700 f200110000', { ...agreed, peerContextTakeover: false }), ['text HelloHello']);
 });
 
+examples('does not look back to a message with a final block, unless the context is taken over', () => {
+  const both = 'c10c f348cdc9c90700 f200110000 c105 f200110000';
+  assert.equal(told(both), ['text HelloHello', 'text Hello']);
+  const violation = 'violation compressed-data-invalid 1007';
+  assert.equal(told(both, { ...agreed, peerContextTakeover: false }), ['text HelloHello', violation]);
+});
+
 examples('does not look back to a message that came uncompressed', () => {
   const { lines } = outcome('client', hex('8105 48656c6c6f c105 f200110000'), undefined, agreed);
   assert.equal(lines, ['text Hello', 'violation compressed-data-invalid 1007']);
