@@ -84,9 +84,13 @@ async function converse(connection: Connection, settings: Settings): Promise<Exi
   stdout.once('error', () => connection.close(1000));
   const silence = new Silence((settings.wait ?? 1) * 1000, connection);
   let inputFault: unknown;
+  let isAllSent = false;
   const sending = isBinary ? connection.sendMessage(stdin, { binary: true }) : sendLines(stdin, connection);
   sending.then(
-    () => silence.listen(),
+    () => {
+      isAllSent = connection.readyState === 'open';
+      silence.listen();
+    },
     (error) => {
       // What ends the connection ends the sending too; it is told below.
       if (connection.readyState === 'open') inputFault = error;
@@ -101,7 +105,12 @@ async function converse(connection: Connection, settings: Settings): Promise<Exi
   silence.stop();
   const event = await connection.closed;
   if (inputFault !== undefined) throw inputFault;
-  return verdict(event);
+  const exitCode = verdict(event);
+  if (!isAllSent && event.order === 'received-first') {
+    const how = `${event.code} ${closeCodeName(event.code)}`;
+    process.stderr.write(`mtls-ws connect: the server closed with ${how} before the input ended\n`);
+  }
+  return exitCode;
 }
 
 /** Sends each line as a text message, and reads no faster than they can leave. */

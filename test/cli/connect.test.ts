@@ -214,10 +214,10 @@ talk.run();
 
 const ends = suite('mtls-ws connect: how it ends when the server ends it');
 
-ends('exits 0 after 1000 and 1001, and 1 with one line after any other close code', async () => {
+ends('exits 0 after 1000 and 1001, and 1 after any other close code, with one line', async () => {
   const expected: readonly (readonly [number, string])[] = [
-    [1000, ''],
-    [1001, ''],
+    [1000, 'mtls-ws connect: the server closed with 1000 normal closure before the input ended\n'],
+    [1001, 'mtls-ws connect: the server closed with 1001 going away before the input ended\n'],
     [1011, 'mtls-ws connect: the server closed with 1011 internal error: so "it" is\n'],
     [4000, 'mtls-ws connect: the server closed with 4000 private use: so "it" is\n'],
   ];
@@ -225,7 +225,16 @@ ends('exits 0 after 1000 and 1001, and 1 with one line after any other close cod
   const { server, url } = await peer((connection) => void connection.close(codes.shift(), 'so "it" is'));
   const outcomes = await Promise.all(expected.map(() => start(['connect', url, ...files().client]).outcome));
   assert.equal(outcomes.map(({ stderr }) => stderr).sort(), expected.map(([, line]) => line).sort());
-  for (const { code, stderr } of outcomes) assert.is(code, stderr === '' ? 0 : 1);
+  for (const { code, stderr } of outcomes) assert.is(code, stderr.includes(' 100') ? 0 : 1);
+  await server.close();
+});
+
+ends('says nothing when the server closes behind all of the input', async () => {
+  const { server, url } = await peer((connection) => {
+    connection.on('message', () => setTimeout(() => connection.close(1000), 50));
+  });
+  const { code, stderr } = await run(['connect', url, ...files().client, '--wait', '5'], { input: 'all of it' });
+  assert.equal({ code, stderr }, { code: 0, stderr: '' });
   await server.close();
 });
 
