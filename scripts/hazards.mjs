@@ -1,5 +1,5 @@
 // Which test holds what broke others: `node scripts/hazards.mjs --write` renews docs/hazards.md, `--check` says whether it is as
-// it should be. A hazard without a test is a fault. `--write REPORT…` renews the results too, from what
+// it should be, but for the results, which are those of the last reports. A hazard without a test is a fault. `--write REPORT…` renews the results too, from what
 // `node dist/test/run.js --report=REPORT` wrote on each Node, with and without `--interop`.
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -120,9 +120,9 @@ const rows = [...found].map(([id, tests]) => {
 const text = `# What broke others
 
 Faults that were found in WebSocket and TLS software, ours or not, and what \`node:tls\` does behind its user's back. Each has an id,
-and each has a test that tries it, with the id in its name; they run with \`npm test\` on Node.js 20, 22, 24
-and 26, and those of \`interop\` with \`npm run test:interop\` on one of them. This page is written by \`node scripts/hazards.mjs --write\`, and a test holds it to the tests that there are. A
-result counts the tests with the id, those of a suite and each row of a table.
+and each has a test that tries it, with the id in its name; they run with \`npm test\` on Node.js
+20, 22, 24 and 26, and those of \`interop\` with \`npm run test:interop\` on one of them. This page is written by
+\`node scripts/hazards.mjs --write\`, and a test holds it to the tests that there are. A result counts the tests with the id, those of a suite and each row of a table.
 
 | id | what is tried | tests | result |
 | --- | --- | --- | --- |

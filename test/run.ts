@@ -47,12 +47,13 @@ process.on('exit', () => {
   for (const line of counts.failures) console.error(`failed: ${line}`);
   for (const line of escaped) console.error(line);
   if (report !== undefined) writeFileSync(report, JSON.stringify({ node: process.version, tests: counts.results }));
-  const missing = counts.declared - counts.passed - counts.failed;
+  const passed = counts.results.filter(([, isGood]) => isGood).length;
+  const missing = counts.declared - counts.results.length;
   if (missing !== 0) console.error(`${missing} of ${counts.declared} tests did not run`);
   if (counts.declared === 0) console.error('no test ran');
-  const failed = counts.failed + missing + escaped.length;
+  const failed = counts.results.length - passed + missing + escaped.length;
   const skipped = wantsInterop ? `, ${counts.skipped} skipped` : '';
-  console.log(`${counts.passed} passed, ${failed} failed${skipped}`);
+  console.log(`${passed} passed, ${failed} failed${skipped}`);
   process.exitCode = failed > 0 || counts.declared === 0 ? 1 : 0;
 });
 

@@ -27,10 +27,8 @@ export function suite(name: string): Suite {
       const start = performance.now();
       try {
         await withDeadline(body, options.deadline ?? defaultDeadline);
-        counts.passed++;
         counts.results.push([counts.current, true]);
       } catch (error) {
-        counts.failed++;
         counts.results.push([counts.current, false]);
         counts.failures.push(`${counts.current}: ${String(error).split('\n', 1)[0]}`);
         throw error;
