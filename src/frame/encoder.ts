@@ -3,7 +3,7 @@ import { Buffer } from 'node:buffer';
 import { copyBytes } from './copy.js';
 import { usageError } from './errors.js';
 import { finBit, length16, length64, maskBit, maxLength16, maxShortLength, rsv1Bit } from './header.js';
-import { mask, writeMaskingKey } from './masking.js';
+import { copyMasked, mask, writeMaskingKey } from './masking.js';
 import { nextMaskingKey } from './masking-key.js';
 import { opcodes } from './opcode.js';
 import type { Role } from './role.js';
@@ -45,9 +45,9 @@ export class FrameEncoder {
     end: number = data.length,
   ): number {
     const payload = this.#writeHeader(target, offset, first, end - start);
-    const payloadEnd = payload + end - start;
-    copyBytes(target, payload, data, start, end);
-    return this.#maskPayload(target, payload, payloadEnd);
+    if (this.#maskBit === 0) copyBytes(target, payload, data, start, end);
+    else copyMasked(target, payload, data, start, end, this.#writeKey(target, payload));
+    return payload + end - start;
   }
 
   /**
@@ -71,7 +71,8 @@ export class FrameEncoder {
     if (written !== byteLength) {
       throw usageError('byte-length-wrong', `the text has ${written} bytes in UTF-8, not ${byteLength}`, 'byteLength');
     }
-    return this.#maskPayload(target, start, start + byteLength);
+    if (this.#maskBit !== 0) mask(target, start, start + byteLength, this.#writeKey(target, start));
+    return start + byteLength;
   }
 
   /** Writes the header, leaves room for the masking key, and returns where the payload starts. */
@@ -96,14 +97,11 @@ export class FrameEncoder {
     return offset + size - length;
   }
 
-  /** Masks the payload if this is a client, with a fresh key that goes into the four bytes before it (RFC 6455 §5.3, §10.3). */
-  #maskPayload(target: Buffer, start: number, end: number): number {
-    if (this.#maskBit !== 0) {
-      const key = nextMaskingKey();
-      writeMaskingKey(target, start - 4, key);
-      mask(target, start, end, key);
-    }
-    return end;
+  /** Writes a fresh key into the four bytes before the payload (RFC 6455 §5.3, §10.3), and returns it. */
+  #writeKey(target: Buffer, payload: number): number {
+    const key = nextMaskingKey();
+    writeMaskingKey(target, payload - 4, key);
+    return key;
   }
 }
 

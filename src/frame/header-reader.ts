@@ -48,6 +48,9 @@ export class HeaderReader {
   /** What is wrong with the header; nothing is read after it. */
   fault: HeaderFault | undefined = undefined;
 
+  /** The most payload bytes of a frame whose header `begin` may take. */
+  readonly longestShort: number;
+
   readonly #role: Role;
   /** The mask bit that every frame of the peer has. */
   readonly #maskBit: number;
@@ -66,12 +69,29 @@ export class HeaderReader {
     this.#role = role;
     this.#maskBit = role === 'server' ? maskBit : 0;
     this.#limits = limits;
+    this.longestShort = Math.min(maxShortLength, limits.maxMessageBytes);
     this.#permittedReservedBits = compression ? rsv1Bit : 0;
   }
 
   /** Whether a whole header has been read, and its payload is next. */
   get isComplete(): boolean {
     return this.#step === step.done;
+  }
+
+  /** Whether the next byte is the first of a message, or of a control frame between two. */
+  get isBetweenMessages(): boolean {
+    return this.#step === step.first && !this.#isInsideMessage;
+  }
+
+  /** Takes the header of a message that is one frame and not compressed: its opcode, and its length of 7 bits. */
+  begin(opcode: number, length: number): void {
+    this.opcode = opcode;
+    this.isFinal = true;
+    this.isText = opcode === opcodes.text;
+    this.isCompressed = false;
+    this.isStreamed = this.streaming;
+    this.announcedBytes = length;
+    this.length = length;
   }
 
   /** Begins the next frame. */
@@ -120,20 +140,10 @@ export class HeaderReader {
     const first = bytes[position]!;
     // With the mask bit that the peer must send only the length is left; with the other one the value is too large.
     const length = bytes[position + 1]! ^ this.#maskBit;
-    if (
-      (first !== (finBit | opcodes.text) && first !== (finBit | opcodes.binary)) ||
-      length > maxShortLength ||
-      length > this.#limits.maxMessageBytes
-    ) {
+    if ((first !== (finBit | opcodes.text) && first !== (finBit | opcodes.binary)) || length > this.longestShort) {
       return false;
     }
-    this.opcode = first & opcodeBits;
-    this.isFinal = true;
-    this.isText = this.opcode === opcodes.text;
-    this.isCompressed = false;
-    this.isStreamed = this.streaming;
-    this.announcedBytes = length;
-    this.length = length;
+    this.begin(first & opcodeBits, length);
     if (this.#maskBit !== 0) this.key = readMaskingKey(bytes, position + 2);
     this.#step = step.done;
     return true;

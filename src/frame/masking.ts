@@ -2,6 +2,7 @@
  * Masking, which is also unmasking (RFC 6455 §5.3). The only file that knows how it is made fast: 32 bits at a time
  * through an `Int32Array` over the same memory, eight of them per turn of the loop; or 128 bits at a time in shared memory.
  */
+import { copyBytes } from './copy.js';
 import { wordsOf } from './words.js';
 
 /** Below this many bytes a loop over bytes is faster than finding the words (measured). */
@@ -75,6 +76,44 @@ export function mask(bytes: Uint8Array, start: number, end: number, key: number,
     if (w < words.length) words[w]! ^= word & ~fromByte[tailBytes]!;
     else maskBytes(bytes, end - tailBytes, end, rotate(key, phase + end - tailBytes - start));
   }
+}
+
+/**
+ * Unmasks in place the whole messages of one frame and at most `longest` bytes, up to 125, that lie one after the other
+ * from `start` on, and returns where something else begins: `start` in memory where this is not the fastest way. Called
+ * again with the same, it masks them again.
+ */
+export function unmaskShort(bytes: Uint8Array, start: number, end: number, longest: number): number {
+  const { simd, offset } = wordsOf(bytes);
+  return simd === undefined ? start : simd.unmaskShort(offset + start, offset + end, longest) - offset;
+}
+
+/** Up to this many bytes one loop over both costs less than copying and masking (measured). */
+const loopUpTo = 24;
+
+/** Copies `source` from `start` to `end` into `target` at `at`, and masks it there. The two must not overlap. */
+export function copyMasked(
+  target: Uint8Array,
+  at: number,
+  source: Uint8Array,
+  start: number,
+  end: number,
+  key: number,
+): void {
+  if (end - start > loopUpTo) {
+    copyBytes(target, at, source, start, end);
+    mask(target, at, at + end - start, key);
+    return;
+  }
+  const [second, third, fourth] = [key >>> 8, key >>> 16, key >>> 24];
+  const fours = end - ((end - start) & 3);
+  for (; start < fours; start += 4, at += 4) {
+    target[at] = source[start]! ^ key;
+    target[at + 1] = source[start + 1]! ^ second;
+    target[at + 2] = source[start + 2]! ^ third;
+    target[at + 3] = source[start + 3]! ^ fourth;
+  }
+  for (; start < end; start++, at++, key >>>= 8) target[at] = source[start]! ^ key;
 }
 
 /** Returns the key as it is for a payload that begins `phase` bytes later. */

@@ -1,5 +1,5 @@
 /**
- * Masking, copying and the search for ASCII, 16 bytes at a time: a WebAssembly module, written here instruction by
+ * Masking, copying and the search for ASCII, 16 bytes at a time, and short frames one after the other: a WebAssembly module, written here instruction by
  * instruction, over memory of a fixed size. As fast as `memcpy`, where the loops of `masking.ts` and `utf8.ts` reach a
  * seventh of that; but only for bytes that lie in that memory (see `shared-memory.ts`; bench: masking, memory shared).
  *
@@ -11,6 +11,11 @@ export interface Simd {
   readonly memory: { readonly buffer: ArrayBuffer };
   /** Masks in place; `key` as `readMaskingKey` returns it, its first byte for the one at `at`. */
   mask(at: number, end: number, key: number): void;
+  /**
+   * Unmasks in place the whole messages of one frame and at most `longest` bytes, up to 125, that lie one after the other
+   * from `at` on, and returns where something else begins, at `end` at the latest. Masks them again when called again.
+   */
+  unmaskShort(at: number, end: number, longest: number): number;
   /** Copies to `to` what lies from `from` to `end`; the two must not overlap. */
   copy(to: number, from: number, end: number): void;
   /** Returns where the first byte is that is not ASCII, or `end`. */
@@ -33,13 +38,17 @@ const subtract: number[] = [0x6b];
 const xor: number[] = [0x73];
 const shiftRight: number[] = [0x76];
 const isLess: number[] = [0x49];
+const isMore: number[] = [0x4b];
 const isNotLess: number[] = [0x4f];
 const get = (local: number): number[] => [0x20, local];
 const set = (local: number): number[] => [0x21, local];
+const tee = (local: number): number[] => [0x22, local];
 const constant = (value: number): number[] => [0x41, ...signed(value)];
-const loadByte: number[] = [0x2d, 0, 0];
+const loadByteAt = (offset: number): number[] => [0x2d, 0, offset];
+const loadByte: number[] = loadByteAt(0);
 const storeByte: number[] = [0x3a, 0, 0];
-const loadWord: number[] = [0x28, 0, 0];
+const loadWordAt = (offset: number): number[] => [0x28, 0, offset];
+const loadWord: number[] = loadWordAt(0);
 const storeWord: number[] = [0x36, 0, 0];
 const memoryCopy: number[] = [0xfc, 10, 0, 0];
 const vector = (code: number, ...rest: number[]): number[] => [0xfd, ...unsigned(code), ...rest];
@@ -82,30 +91,54 @@ const whileLeft = (at: number, last: number, step: number, ...code: readonly num
 ];
 const move = (local: number, step: number): number[] => [...get(local), ...constant(step), ...add, ...set(local)];
 
-// mask(at, end, key), with the key four times in a vector.
-const [at, last, key, keys] = [0, 1, 2, 3];
-const maskVector = (offset: number): number[] => [
-  ...get(at),
-  ...get(at),
-  ...loadVector(offset),
-  ...get(keys),
-  ...xorVector,
-  ...storeVector(offset),
-];
-const maskBody = body(
-  [[1, type.v128]],
-  [...get(key), ...splat, ...set(keys)],
-  whileLeft(at, last, 64, maskVector(0), maskVector(16), maskVector(32), maskVector(48), move(at, 64)),
-  whileLeft(at, last, 16, maskVector(0), move(at, 16)),
-  whileLeft(at, last, 4, get(at), get(at), loadWord, get(key), xor, storeWord, move(at, 4)),
-  whileLeft(
-    at,
-    last,
-    1,
-    [...get(at), ...get(at), ...loadByte, ...get(key), ...xor, ...storeByte],
-    [...get(key), ...constant(8), ...shiftRight, ...set(key)],
-    move(at, 1),
-  ),
+/** Masks from local `at` to local `last` by local `key`, which is four times in local `keys`; moves `at` to `last`. */
+const maskUntil = (at: number, last: number, key: number, keys: number): number[] => {
+  const maskVector = (offset: number): number[] => [
+    ...get(at),
+    ...get(at),
+    ...loadVector(offset),
+    ...get(keys),
+    ...xorVector,
+    ...storeVector(offset),
+  ];
+  return [
+    ...[...get(key), ...splat, ...set(keys)],
+    ...whileLeft(at, last, 64, maskVector(0), maskVector(16), maskVector(32), maskVector(48), move(at, 64)),
+    ...whileLeft(at, last, 16, maskVector(0), move(at, 16)),
+    ...whileLeft(at, last, 4, get(at), get(at), loadWord, get(key), xor, storeWord, move(at, 4)),
+    ...whileLeft(
+      at,
+      last,
+      1,
+      [...get(at), ...get(at), ...loadByte, ...get(key), ...xor, ...storeByte],
+      [...get(key), ...constant(8), ...shiftRight, ...set(key)],
+      move(at, 1),
+    ),
+  ];
+};
+
+// mask(at, end, key).
+const [at, last] = [0, 1];
+const maskBody = body([[1, type.v128]], maskUntil(at, last, 2, 3));
+
+// unmaskShort(at, end, longest): FIN and an opcode of 1 or 2, the mask bit and a length, the key, the payload (RFC 6455 §5.2).
+const [longest, length, frameEnd, frameKey, frameKeys] = [2, 3, 4, 5, 6];
+const shortHeader = 6;
+const unmaskShortBody = body(
+  [
+    [3, type.i32],
+    [1, type.v128],
+  ],
+  [...block, ...loop],
+  [...get(last), ...get(at), ...subtract, ...constant(shortHeader), ...isLess, ...leaveIf],
+  [...get(at), ...loadByte, ...constant(0x81), ...subtract, ...constant(2), ...isNotLess, ...leaveIf],
+  [...get(at), ...loadByteAt(1), ...constant(0x80), ...xor, ...tee(length), ...get(longest), ...isMore, ...leaveIf],
+  [...get(at), ...constant(shortHeader), ...add, ...get(length), ...add, ...tee(frameEnd)],
+  [...get(last), ...isMore, ...leaveIf],
+  [...get(at), ...loadWordAt(2), ...set(frameKey), ...move(at, shortHeader)],
+  maskUntil(at, frameEnd, frameKey, frameKeys),
+  [...repeat, ...end, ...end],
+  get(at),
 );
 
 // copy(to, from, end): what is long by the instruction for it, which calls out of the module.
@@ -141,17 +174,24 @@ function moduleBytes(bytes: number): Uint8Array {
   const pages = Math.ceil(bytes / page);
   const threeParameters = [type.function, ...list([type.i32], [type.i32], [type.i32]), ...list()];
   const twoParameters = [type.function, ...list([type.i32], [type.i32]), ...list([type.i32])];
+  const threeAndResult = [type.function, ...list([type.i32], [type.i32], [type.i32]), ...list([type.i32])];
   return Uint8Array.from([
     ...[0, 0x61, 0x73, 0x6d, 1, 0, 0, 0],
-    ...section(1, list(threeParameters, twoParameters)),
-    ...section(3, list([0], [0], [1])),
+    ...section(1, list(threeParameters, twoParameters, threeAndResult)),
+    ...section(3, list([0], [0], [1], [2])),
     // Of a fixed size: memory that grows detaches the Buffers over it.
     ...section(5, list([1, ...unsigned(pages), ...unsigned(pages)])),
     ...section(
       7,
-      list([...text('memory'), 2, 0], [...text('mask'), 0, 0], [...text('copy'), 0, 1], [...text('endOfAscii'), 0, 2]),
+      list(
+        [...text('memory'), 2, 0],
+        [...text('mask'), 0, 0],
+        [...text('copy'), 0, 1],
+        [...text('endOfAscii'), 0, 2],
+        [...text('unmaskShort'), 0, 3],
+      ),
     ),
-    ...section(10, list(maskBody, copyBody, endOfAsciiBody)),
+    ...section(10, list(maskBody, copyBody, endOfAsciiBody, unmaskShortBody)),
   ]);
 }
 

@@ -30,6 +30,11 @@ export function wordsOf(bytes: Uint8Array): Words {
   return bytes === firstBytes ? first : bytes === secondBytes ? second : newWords(bytes);
 }
 
+/** As `wordsOf`, of bytes for which it was called lately; `undefined` for others: for what can do without. */
+export function keptWordsOf(bytes: Uint8Array): Words | undefined {
+  return bytes === firstBytes ? first : bytes === secondBytes ? second : undefined;
+}
+
 function newWords(bytes: Uint8Array): Words {
   const memory = bytes.buffer;
   const simd = simdOf(memory);

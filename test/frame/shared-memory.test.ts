@@ -1,10 +1,10 @@
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import * as assert from 'uvu/assert';
-import { copyBytes, mask, readMaskingKey, sharedMemory } from '../../src/frame/index.js';
+import { copyBytes, encodeAnyFrame, mask, readMaskingKey, sharedMemory } from '../../src/frame/index.js';
 import { makeSimd } from '../../src/frame/simd-module.js';
 import { suite } from '../support/suite.js';
-import { hex, randomFrom, seed } from './kit.js';
+import { hex, inSharedMemory, randomFrom, record, seed } from './kit.js';
 
 const shared = suite('memory of the SIMD module');
 const area = sharedMemory(8192);
@@ -65,6 +65,57 @@ shared(`copies what lies in it and what does not (seed ${seed})`, () => {
       copyBytes(target, at, source, start, end);
       assert.ok(target.equals(expected), `${start}–${end} to ${at}`);
     }
+  }
+});
+
+shared(`unmasks short frames as ordinary memory does, and stops after any of them (seed ${seed})`, () => {
+  const random = randomFrom();
+  /** What is told, with the text that faults have; stopped after each frame where `stops` says so. */
+  const told = (bytes: Buffer, stops: () => boolean): string[] => {
+    const recording = record('server', { maxMessageBytes: 1000 });
+    recording.after = () => {
+      if (stops()) recording.protocol.pause();
+    };
+    for (let at = 0; at < bytes.length; ) {
+      recording.protocol.resume();
+      // Memory that other connections use meanwhile: nothing but the bytes themselves may carry over.
+      const count = Math.min(bytes.length - at, 1 + random(3000));
+      const place = isShared
+        ? inSharedMemory(bytes.subarray(at, at + count))
+        : Buffer.from(bytes.subarray(at, at + count));
+      const took = recording.protocol.receive(place);
+      const left = place.subarray(took);
+      if (took < count)
+        assert.ok(left.equals(bytes.subarray(at + took, at + count)), 'what was not taken is as it came');
+      assert.ok(took > 0);
+      at += took;
+    }
+    return [...recording.lines, `${recording.error?.message}`];
+  };
+  for (let round = 0; round < 300; round++) {
+    const frames: Buffer[] = [];
+    for (let count = 1 + random(80); count > 0; count--) {
+      const kind = random(20);
+      const size = kind === 0 ? 126 + random(200) : random(kind < 10 ? 20 : 126);
+      const isBroken = round % 4 === 0 && random(50) === 0;
+      frames.push(
+        encodeAnyFrame({
+          opcode: kind === 1 ? 9 : kind === 2 && isBroken ? 3 : 1 + random(2),
+          payload: Buffer.alloc(size, isBroken && kind > 10 ? '\xff' : 'payload', 'latin1'),
+          maskingKey: Buffer.of(random(256), random(256), random(256), random(256)),
+        }),
+      );
+      if (kind === 3) {
+        const maskingKey = hex('01020304');
+        frames.push(encodeAnyFrame({ opcode: 2, fin: false, payload: Buffer.alloc(10, 'a'), maskingKey }));
+        frames.push(encodeAnyFrame({ opcode: 0, payload: Buffer.alloc(10, 'b'), maskingKey }));
+      }
+    }
+    const bytes = Buffer.concat(frames);
+    const whole = record('server', { maxMessageBytes: 1000 });
+    whole.protocol.receive(Buffer.from(bytes));
+    const expected = [...whole.lines, `${whole.error?.message}`];
+    for (const stops of [() => false, () => true, () => random(3) === 0]) assert.equal(told(bytes, stops), expected);
   }
 });
 

@@ -1,11 +1,11 @@
-// Both roles, every chunking: the decoder tells the same frames and the same fault at the same byte as a plain reading of RFC 6455 §5.2 does; it never throws, and takes no byte twice and none that it was not given.
+// Both roles, every chunking, stopped after each piece or not: the decoder tells the same frames and the same fault at the same byte as a plain reading of RFC 6455 §5.2 does; it never throws, and takes no byte twice and none that it was not given.
 import { type DataFrame, FrameDecoder, type FrameSink, sharedMemory } from '../../../src/frame/index.js';
 import { writeFrames } from '../frame-writer.js';
 import { must, mustBeSame, type Target } from '../target.js';
 
 /**
- * The first three bytes of an input are settings: role, compression, streaming, limits and memory; how it is cut. The rest comes
- * from the peer.
+ * The first three bytes of an input are settings: role, compression, streaming, limits, memory, and whether the sink stops the
+ * decoder; how it is cut. The rest comes from the peer.
  */
 const settingsBytes = 3;
 
@@ -23,6 +23,7 @@ class Digest implements FrameSink {
   /** Payload bytes told. */
   payloadBytes = 0;
   maximum = 0;
+  goesOn = true;
 
   reset(maximum: number): void {
     this.value = 0;
@@ -49,7 +50,7 @@ class Digest implements FrameSink {
     if (!frame.isStreamed) must(frame.announcedBytes <= this.maximum, 'what is announced keeps to the limit');
     this.payload(bytes, start, end);
     if (isLast) this.endMessage(frame.isText, frame.isCompressed, frame.announcedBytes);
-    return true;
+    return this.goesOn;
   }
 
   endMessage(isText: boolean, isCompressed: boolean, length: number): void {
@@ -63,7 +64,7 @@ class Digest implements FrameSink {
     must(end - start <= 125, 'a control frame has 125 bytes at most');
     this.payload(bytes, start, end);
     if (isLast) this.endControl(opcode);
-    return true;
+    return this.goesOn;
   }
 
   endControl(opcode: number): void {
@@ -174,6 +175,7 @@ interface Settings {
   readonly streaming: boolean;
   readonly maximum: number;
   readonly memory: 'ordinary' | 'shared' | 'tight';
+  readonly stops: boolean;
 }
 
 const maxBytes = 320;
@@ -184,7 +186,7 @@ const told = new Digest();
 
 /** Decodes a copy of the input, each time the next piece as long as `next` says. */
 function decode(input: Buffer, length: number, settings: Settings, step: number, state: number): void {
-  const { isServer, compression, streaming, maximum, memory } = settings;
+  const { isServer, compression, streaming, maximum, memory, stops } = settings;
   const size = length - settingsBytes;
   // At another place in its word each time: masking works by words.
   const start = state & 7;
@@ -194,6 +196,7 @@ function decode(input: Buffer, length: number, settings: Settings, step: number,
   for (let index = 0; index < size; index++) scratch[start + index] = input[settingsBytes + index]!;
   const end = start + size;
   told.reset(compression ? maximum + Math.ceil(maximum / 7) + 1024 : maximum);
+  told.goesOn = !stops;
   const decoder = new FrameDecoder(
     isServer ? 'server' : 'client',
     told,
@@ -210,12 +213,12 @@ function decode(input: Buffer, length: number, settings: Settings, step: number,
     }
     const pieceEnd = Math.min(end, at + count);
     const position = decoder.decode(scratch, at, pieceEnd);
-    must(position >= at && position <= pieceEnd, 'the decoder takes what it is given');
+    must(position > at && position <= pieceEnd, 'the decoder takes what it is given');
     if (told.isFaulty) {
       told.faultAt -= start;
       break;
     }
-    must(position === pieceEnd, 'the decoder stops for nothing but a fault');
+    must(stops || position === pieceEnd, 'the decoder stops for nothing but a fault and its sink');
     at = position;
   }
   must(told.payloadBytes <= size, 'no byte is told twice');
@@ -252,6 +255,7 @@ export const decoder: Target = {
       compression: (first & 2) !== 0,
       streaming: (first & 4) !== 0,
       maximum: messageLimits[(first >> 3) & 3]!,
+      stops: (first & 64) !== 0,
       memory: first >= 240 ? 'tight' : (first & 32) !== 0 ? 'shared' : 'ordinary',
     };
     wanted.reset(Number.POSITIVE_INFINITY);
