@@ -568,7 +568,7 @@ export class Listener {
     pending: Pending,
     site: Site,
   ): VerifiedPeer | undefined | PeerIdentityError {
-    const verdict = explained(verifyPeer(socket, gatePolicyOf(site)), socket, pending, site);
+    const verdict = explained(verifyPeer(socket, gatePolicyOf(site), parameters), socket, pending, site);
     // Deliberately the gate's own word that nothing was presented: `authorized` is also false for what was, and is bad.
     let peer: VerifiedPeer | undefined;
     if (!(verdict instanceof PeerIdentityError)) peer = verdict;

@@ -3,6 +3,7 @@
  * `VerifiedPeer`. It fails closed: whatever it cannot tell is a refusal.
  */
 
+import { Buffer } from 'node:buffer';
 import { X509Certificate } from 'node:crypto';
 import type { TLSSocket } from 'node:tls';
 import { PeerIdentityError } from '../errors.js';
@@ -183,22 +184,31 @@ function provenChain(
   return chain;
 }
 
-/** The leaves of which it is known, by their DER: the oldest is forgotten first. */
-const issuedLeaves = new WeakMap<readonly X509Certificate[], Set<string>>();
+/** What is in leaves that an anchor has signed, by their DER: the oldest is forgotten first. */
+const issuedLeaves = new WeakMap<readonly X509Certificate[], Map<string, PeerIdentity>>();
 const maxIssuedLeaves = 512;
 
 /**
- * Whether a trust anchor has signed a leaf. Then `provenChain` looks at nothing else that was presented, and nor has anybody
- * to read it. The answer for the same bytes is the same for ever; it says nothing about whether the peer is let in.
+ * Returns what is in a leaf that a trust anchor has signed, and `undefined` for any other. Then `provenChain` looks at nothing
+ * else that was presented, and nor has anybody to read it. The answer for the same bytes is the same for ever, and is kept:
+ * clients come back with their certificates. It says nothing about whether the peer is let in.
+ *
+ * @throws DerError as `identityFromChain`
  */
-function isIssuedByAnchor(leaf: Buffer, anchors: readonly X509Certificate[]): boolean {
-  const known = issuedLeaves.get(anchors) ?? new Set();
+function issuedByAnchor(leaf: Buffer, anchors: readonly X509Certificate[]): PeerIdentity | undefined {
+  const known = issuedLeaves.get(anchors) ?? new Map<string, PeerIdentity>();
   const bytes = leaf.toString('latin1');
-  if (known.has(bytes)) return true;
-  if (anchors.length === 0 || provenChain([leaf], anchors)?.length !== 2) return false;
-  if (known.size === maxIssuedLeaves) for (const oldest of known) if (known.delete(oldest)) break;
-  issuedLeaves.set(anchors, known.add(bytes));
-  return true;
+  let identity = known.get(bytes);
+  if (identity === undefined) {
+    if (anchors.length === 0 || provenChain([leaf], anchors)?.length !== 2) return undefined;
+    // Of bytes that nobody else has: those of a peer are its user's to change.
+    identity = identityFromChain([Buffer.from(leaf)]);
+    if (known.size === maxIssuedLeaves) for (const oldest of known.keys()) if (known.delete(oldest)) break;
+    issuedLeaves.set(anchors, known.set(bytes, identity));
+  }
+  // All else in it is frozen.
+  const { validFrom, validTo } = identity;
+  return { ...identity, validFrom: new Date(validFrom), validTo: new Date(validTo), der: leaf };
 }
 
 /** Whether a trust anchor is still one; what counts is its name and its key, and so a renewed certificate does. */
@@ -214,18 +224,28 @@ function whoseOf(peerRole: GatePolicy['peerRole']): string {
 /**
  * Looks at a connection whose TLS handshake is complete, and returns its verified peer, or why it has none.
  * Never throws.
+ *
+ * @param parameters what the handshake agreed on, if that has been asked for; default: it is asked for
  */
-export function verifyPeer(socket: TLSSocket, policy: GatePolicy): VerifiedPeer | PeerIdentityError {
+export function verifyPeer(
+  socket: TLSSocket,
+  policy: GatePolicy,
+  parameters?: TlsParameters,
+): VerifiedPeer | PeerIdentityError {
   const whose = whoseOf(policy.peerRole);
   let identity: PeerIdentity | undefined;
   try {
     const resumed = socket.isSessionReused() === true;
     const { anchors = [], revocation } = policy;
-    const seen = readPresented(socket, maxChainLength, (leaf) => isIssuedByAnchor(leaf, anchors));
+    let known: PeerIdentity | undefined;
+    const seen = readPresented(socket, maxChainLength, (leaf) => {
+      known = issuedByAnchor(leaf, anchors);
+      return known !== undefined;
+    });
     const chain = seen?.chain ?? (resumed ? policy.presentedBefore : undefined);
     // An authorized session need not have a certificate (M3): none is a refusal of its own.
     if (chain === undefined) return identityError('certificate-missing', whose, undefined);
-    const parsed = identityFromChain(chain.slice(0, 1));
+    const parsed = known ?? identityFromChain(chain.slice(0, 1));
     identity = parsed;
     const fault = (code: IdentityCode, detail?: string) => identityError(code, whose, parsed, { detail });
 
@@ -248,7 +268,7 @@ export function verifyPeer(socket: TLSSocket, policy: GatePolicy): VerifiedPeer 
     const proven = revocation && (provenChain(chain, anchors) ?? [new X509Certificate(chain[0]!)]);
     const revoked = proven && revocation.check(proven);
     if (revoked !== undefined) return fault(revoked.code, revoked.detail);
-    return new VerifiedPeer(gate, parsed, tlsParameters(socket), { presented: chain, anchors });
+    return new VerifiedPeer(gate, parsed, parameters ?? tlsParameters(socket), { presented: chain, anchors });
   } catch (error) {
     return identityError('certificate-malformed', whose, identity, { cause: error });
   }

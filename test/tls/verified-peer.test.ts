@@ -119,6 +119,29 @@ test('reads the leaf alone when a trust anchor has signed it, and the chain once
   assert.is((verifyPeer(refused, { peerRole: 'client', anchors }) as PeerIdentityError).code, 'certificate-revoked');
 });
 
+test('gives each peer what it may change, and shares only what nobody can', () => {
+  const anchors = [new X509Certificate(kit().ca.cert)];
+  const { der } = kit().clients.good;
+  const peerOf = (): VerifiedPeer =>
+    verifyPeer(showingLeaf(Buffer.from(der)), { peerRole: 'client', anchors }) as VerifiedPeer;
+  const isFrozen = (value: unknown): boolean =>
+    typeof value !== 'object' || value === null || (Object.isFrozen(value) && Object.values(value).every(isFrozen));
+  const first = peerOf();
+  const { validTo } = first;
+  const before = validTo.getTime();
+  validTo.setFullYear(1999);
+  first.validFrom.setFullYear(2999);
+  first.der.fill(0);
+  const second = peerOf();
+  assert.is(second.validTo.getTime(), before);
+  assert.ok(second.validFrom.getTime() < Date.now());
+  assert.ok(second.der.equals(der));
+  for (const key of ['subject', 'issuer', 'san', 'spiffeId', 'extendedKeyUsage'] as const) {
+    assert.is(second[key], first[key], `${key} is parsed once`);
+    assert.ok(isFrozen(first[key]), key);
+  }
+});
+
 test('M3: refuses an authorized connection without a certificate', () => {
   const error = refusal(fakeSocket({ getPeerCertificate: () => ({}) }));
   assert.is(error.code, 'certificate-missing');
