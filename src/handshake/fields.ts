@@ -19,23 +19,33 @@ export class Fields implements Iterable<readonly [name: string, value: string]> 
 
   /** Returns the value of a field, several joined by `, ` (RFC 9110 §5.3); `undefined` when there is none. */
   get(name: string): string | undefined {
-    const values = this.getAll(name);
-    return values.length === 0 ? undefined : values.join(', ');
+    const first = this.#next(name, 0);
+    if (first < 0) return undefined;
+    // Nearly always there is one.
+    return this.#next(name, first + 2) < 0 ? this.#flat[first + 1] : this.getAll(name).join(', ');
   }
 
   /** Returns the values of all fields of a name, in order. */
   getAll(name: string): readonly string[] {
-    const key = name.toLowerCase();
     const values: string[] = [];
-    for (let index = 0; index < this.#flat.length; index += 2) {
-      const candidate = this.#flat[index]!;
-      if (candidate.length === key.length && candidate.toLowerCase() === key) values.push(this.#flat[index + 1]!);
+    for (let index = this.#next(name, 0); index >= 0; index = this.#next(name, index + 2)) {
+      values.push(this.#flat[index + 1]!);
     }
     return values;
   }
 
   has(name: string): boolean {
-    return this.getAll(name).length > 0;
+    return this.#next(name, 0) >= 0;
+  }
+
+  /** Returns where in the list the next field of a name is, -1 when there is none. */
+  #next(name: string, from: number): number {
+    for (let index = from; index < this.#flat.length; index += 2) {
+      const candidate = this.#flat[index]!;
+      if (candidate === name) return index;
+      if (candidate.length === name.length && candidate.toLowerCase() === name.toLowerCase()) return index;
+    }
+    return -1;
   }
 
   /** How many fields there are, those of the same name counted each. */

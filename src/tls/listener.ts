@@ -448,6 +448,8 @@ export class Listener {
   #settle(pending: Pending): void {
     pending.settled = true;
     clearTimeout(pending.timer);
+    // It lives as long as its socket does, and the timer with it.
+    pending.timer = undefined;
     this.#pending.delete(pending);
   }
 

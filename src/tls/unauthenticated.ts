@@ -8,6 +8,19 @@ import { parseIPv6 } from '../text.js';
  * @param address as `net.Socket.remoteAddress`; empty for a stream that came from no network.
  */
 export function addressKey(address: string): string {
+  // Each connection is asked about several times on its way in.
+  if (address !== lastAddress) {
+    lastKey = keyOf(address);
+    lastAddress = address;
+  }
+  return lastKey;
+}
+
+let lastAddress = '';
+let lastKey = '';
+
+function keyOf(address: string): string {
+  if (!address.includes(':')) return address;
   const words = parseIPv6(address.replace(/%.*/, ''));
   if (words === undefined) return address;
   // An IPv4 address as a socket for both families shows it (RFC 4291 §2.5.5.2).
