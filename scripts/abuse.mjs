@@ -7,15 +7,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
 import { createDevelopmentPki } from '../dist/src/tls/pki/index.js';
+import { readOptions } from './options.mjs';
 
-const { values } = parseArgs({
-  options: {
-    write: { type: 'boolean', default: false },
-    seconds: { type: 'string', default: '6' },
-    only: { type: 'string', default: '' },
-  },
+const values = readOptions(import.meta.url, {
+  write: { type: 'boolean', default: false },
+  seconds: { type: 'string', default: '6' },
+  only: { type: 'string', default: '' },
 });
 const seconds = Number(values.seconds);
 const here = (name) => fileURLToPath(new URL(name, import.meta.url));

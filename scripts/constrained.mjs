@@ -2,7 +2,6 @@
 // --write renews the page, --check holds it to what does not vary (no measurement), --only PART does a part, --rounds N.
 import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import * as os from 'node:os';
-import { parseArgs } from 'node:util';
 import {
   bundled,
   compressing,
@@ -20,6 +19,7 @@ import {
   startup,
   streamed,
 } from './constrained/measure.mjs';
+import { readOptions } from './options.mjs';
 
 const page = new URL('../docs/constrained.md', import.meta.url);
 const many = 1_000;
@@ -282,13 +282,11 @@ function faultsOf(text) {
   return faults;
 }
 
-const { values } = parseArgs({
-  options: {
-    write: { type: 'boolean', default: false },
-    check: { type: 'boolean', default: false },
-    only: { type: 'string', multiple: true },
-    rounds: { type: 'string', default: '5' },
-  },
+const values = readOptions(import.meta.url, {
+  write: { type: 'boolean', default: false },
+  check: { type: 'boolean', default: false },
+  only: { type: 'string', multiple: true },
+  rounds: { type: 'string', default: '5' },
 });
 const unknown = values.only?.find((name) => !Object.hasOwn(parts, name));
 const rounds = Number(values.rounds);

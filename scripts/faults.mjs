@@ -1,15 +1,13 @@
 // Breaks the line between our client and our server at the bytes of a conversation, in every way: `npm run faults`. Every one of
 // the first 8 KiB of each end, which are the TLS handshake, the upgrade and the short frames; of the long frame behind them every
 // 97th. `-- --dense N` and `-- --step N` say otherwise; `-- --compressed`: with permessage-deflate.
-import { parseArgs } from 'node:util';
 import { faultsAt, openLines, talkAll } from '../dist/test/support/faulty-lines.js';
+import { readOptions } from './options.mjs';
 
-const { values } = parseArgs({
-  options: {
-    dense: { type: 'string', default: '8192' },
-    step: { type: 'string', default: '97' },
-    compressed: { type: 'boolean', default: false },
-  },
+const values = readOptions(import.meta.url, {
+  dense: { type: 'string', default: '8192' },
+  step: { type: 'string', default: '97' },
+  compressed: { type: 'boolean', default: false },
 });
 const [dense, step] = [Number(values.dense), Number(values.step)];
 if (!(Number.isInteger(dense) && Number.isInteger(step) && step >= 1)) {

@@ -1,17 +1,15 @@
 // Plays random sequences of events to the real Connection and holds it to its model: `npm run model`. `-- --sequences N` in memory
 // (default 100,000), `--real N` over mutual TLS (default 500), `--seed N`.
-import { parseArgs } from 'node:util';
 import { Clock } from '../dist/test/model/clock.js';
 import { RealLines } from '../dist/test/model/real.js';
 import { makeSequence, playMany } from '../dist/test/model/run.js';
 import { random } from '../dist/test/support/random.js';
+import { readOptions } from './options.mjs';
 
-const { values } = parseArgs({
-  options: {
-    sequences: { type: 'string', default: '100000' },
-    real: { type: 'string', default: '500' },
-    seed: { type: 'string', default: String(Math.floor(Math.random() * 2 ** 32)) },
-  },
+const values = readOptions(import.meta.url, {
+  sequences: { type: 'string', default: '100000' },
+  real: { type: 'string', default: '500' },
+  seed: { type: 'string', default: String(Math.floor(Math.random() * 2 ** 32)) },
 });
 process.env.SEED = values.seed;
 console.log(`seed ${values.seed}`);

@@ -6,16 +6,14 @@ import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, wr
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
 import { random } from '../dist/test/support/random.js';
+import { readOptions } from './options.mjs';
 
-const { values } = parseArgs({
-  options: {
-    count: { type: 'string', default: '60' },
-    seed: { type: 'string', default: '1' },
-    only: { type: 'string', default: '' },
-    list: { type: 'boolean', default: false },
-  },
+const values = readOptions(import.meta.url, {
+  count: { type: 'string', default: '60' },
+  seed: { type: 'string', default: '1' },
+  only: { type: 'string', default: '' },
+  list: { type: 'boolean', default: false },
 });
 process.env.SEED = values.seed;
 const { below } = random();

@@ -11,7 +11,9 @@ import { buildLoad } from '../dist/bench/load/build.js';
 import { Generator, nextLine } from '../dist/bench/load/generator.js';
 import { ratio, summarize } from '../dist/bench/statistics.js';
 import { createDevelopmentPki } from '../dist/src/tls/pki/index.js';
+import { readOptions } from './options.mjs';
 
+readOptions(import.meta.url, {}, true);
 const rounds = Number(process.argv[2] ?? 5);
 const built = buildLoad();
 if ('missing' in built) {

@@ -5,7 +5,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { connect, createServer } from '../dist/src/index.js';
 import { createDevelopmentPki } from '../dist/src/tls/pki/index.js';
+import { readOptions } from './options.mjs';
 
+readOptions(import.meta.url, {}, true);
 const [oneAfterAnother = 10_000, atOnce = 1_000] = process.argv.slice(2).map(Number);
 
 /** Connections before the first measurement: until then, code is compiled and pools are filled. */

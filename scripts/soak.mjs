@@ -9,17 +9,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
 import { connect } from '../dist/src/index.js';
 import { createAuthority } from '../dist/src/tls/pki/index.js';
 import { startProxy } from '../dist/test/support/faulty-proxy.js';
 import { random } from '../dist/test/support/random.js';
+import { readOptions } from './options.mjs';
 
-const { values } = parseArgs({
-  options: {
-    minutes: { type: 'string', default: '1' },
-    seed: { type: 'string', default: String(Math.floor(Math.random() * 2 ** 32)) },
-  },
+const values = readOptions(import.meta.url, {
+  minutes: { type: 'string', default: '1' },
+  seed: { type: 'string', default: String(Math.floor(Math.random() * 2 ** 32)) },
 });
 process.env.SEED = values.seed;
 const { below } = random();

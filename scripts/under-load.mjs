@@ -10,6 +10,9 @@ import { fileURLToPath } from 'node:url';
 import { buildLoad } from '../dist/bench/load/build.js';
 import { sizeName } from '../dist/bench/rows.js';
 import { createDevelopmentPki } from '../dist/src/tls/pki/index.js';
+import { readOptions } from './options.mjs';
+
+const values = readOptions(import.meta.url, { write: { type: 'boolean', default: false } });
 
 const built = buildLoad();
 if ('missing' in built) {
@@ -176,7 +179,7 @@ try {
   );
 
   for (const [name, text] of Object.entries(parts)) console.log(`${name}\n\n${text}\n`);
-  if (process.argv.includes('--write')) {
+  if (values.write) {
     const page = fileURLToPath(new URL('../docs/performance.md', import.meta.url));
     const renewed = readFileSync(page, 'utf8').replace(
       /<!-- under-load: (\w+) -->[\s\S]*?<!-- \/under-load -->/g,
