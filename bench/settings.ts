@@ -38,7 +38,7 @@ export const quickSettings: Settings = {
   warmup: 0.15,
   handshakes: 50,
   idleConnections: 500,
-  sendShare: 0.1,
+  sendShare: 0.03,
   codecSample: 5,
   codecRounds: 3,
 };
