@@ -52,7 +52,8 @@ force when they are good as a whole, and at once on SIGHUP. Open connections
 go on, unless their client would not be let in any more.
 GET /healthz is answered with 200 and "ok" to every client whose certificate is
 good, whatever --allow says. SIGTERM and SIGINT close every connection with
-1001; a second signal ends at once.
+1001, and cut those that have not closed within 5 seconds; a second signal ends
+at once.
 
 ${ruleNotes}
   none (a client without certificate; with --client-certificate optional)

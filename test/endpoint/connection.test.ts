@@ -349,6 +349,29 @@ streams('closes with 1011 when the source throws', async () => {
   });
 });
 
+streams('tells how many bytes waited behind a message whose source throws', async () => {
+  await withPair({}, async ({ near, far }) => {
+    let fail!: (error: Error) => void;
+    const failing = new Promise<never>((_, reject) => {
+      fail = reject;
+    });
+    const sent = near.sendMessage(
+      (async function* () {
+        yield 'half a ';
+        yield await failing;
+      })(),
+    );
+    await until(() => far.traffic.bytesReceived > 0 && near.bufferedBytes === 0);
+    near.send(Buffer.alloc(1000));
+    const waiting = near.bufferedBytes;
+    assert.ok(waiting > 1000);
+    fail(new Error('no more'));
+    await sent.catch(() => {});
+    const { unsentBytes, code } = await near.closed;
+    assert.equal([code, unsentBytes], [1011, waiting]);
+  });
+});
+
 streams('refuses a message of text and bytes', async () => {
   await withPair({}, async ({ near }) => {
     await near.sendMessage(['a', Buffer.from('b')]).then(
