@@ -75,6 +75,23 @@ if (missing.length > 0) {
   process.exit(1);
 }
 
+/** Where others were broken by it. */
+const knownFrom = {
+  T1: 'CVE-2026-48779, CVE-2026-12151',
+  T2: 'CVE-2026-9675',
+  T3: 'CVE-2026-1528, CVE-2020-27813',
+  T4: 'CVE-2026-1526',
+  T5: 'CVE-2026-2229',
+  T7: 'CVE-2022-21676',
+  T13: 'CVE-2026-45736',
+  T14: 'CVE-2021-32640, CVE-2020-7662, CVE-2020-7663',
+  T15: 'CVE-2024-37890, CVE-2026-21710',
+  T16: 'CVE-2023-43669',
+  T17: 'CVE-2026-1527',
+  M10: 'CVE-2021-44531, CVE-2021-44532, CVE-2021-44533',
+  M16: 'CVE-2024-10039, CVE-2026-39858',
+};
+
 /** What also tries it, and takes longer than a test may. */
 const byHand = { T20: 'npm run faults', M13: 'npm run abuse', M18: 'npm run soak:connections -- 100000' };
 
@@ -114,13 +131,17 @@ const reports = process.argv.slice(2).filter((arg) => !arg.startsWith('--'));
 const results =
   reports.length === 0 ? toldResults() : resultsOf(reports.map((file) => JSON.parse(readFileSync(file, 'utf8'))));
 const rows = [...found].map(([id, tests]) => {
-  const tried = byHand[id] === undefined ? hazards[id] : `${hazards[id]}; also \`${byHand[id]}\``;
+  const tried = [
+    hazards[id],
+    ...(byHand[id] === undefined ? [] : [`also \`${byHand[id]}\``]),
+    ...(knownFrom[id] === undefined ? [] : [knownFrom[id]]),
+  ].join('; ');
   return `| ${id} | ${tried} | ${tests.join('<br>')} | ${results.get(id) ?? ''} |`;
 });
 const text = `# What broke others
 
 Faults that were found in WebSocket and TLS software, ours or not, and what \`node:tls\` does behind its user's back. Each has an id,
-and each has a test that tries it, with the id in its name; they run with \`npm test\` on Node.js
+T for frames, compression and the opening handshake, M for mutual TLS, and each has a test that tries it, with the id in its name; they run with \`npm test\` on Node.js
 20, 22, 24 and 26, and those of \`interop\` with \`npm run test:interop\` on one of them. This page is written by
 \`node scripts/hazards.mjs --write\`, and a test holds it to the tests that there are. A result counts the tests with the id, those of a suite and each row of a table.
 
