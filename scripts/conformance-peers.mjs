@@ -13,9 +13,10 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { parseArgs, promisify } from 'node:util';
+import { promisify } from 'node:util';
 import { groups, summarize, testClients, testServer } from '../dist/src/conformance/index.js';
 import { findings } from './conformance-findings.mjs';
+import { readOptions } from './options.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const peersDirectory = join(root, 'test/interop/peers');
@@ -360,16 +361,17 @@ function debianName() {
 
 // ── the run
 
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: {
+const { positionals, ...values } = readOptions(
+  import.meta.url,
+  {
     role: { type: 'string' },
     group: { type: 'string', multiple: true },
     case: { type: 'string', multiple: true },
     details: { type: 'string' },
     from: { type: 'string', multiple: true },
   },
-});
+  'words',
+);
 const isWhole = positionals.length === 0 && values.role === undefined && !values.group && !values.case;
 const choice = { groups: values.group, ids: values.case };
 

@@ -3,6 +3,10 @@
 // `node dist/test/run.js --report=REPORT` wrote on each Node, with and without `--interop`.
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { readOptions } from './options.mjs';
+
+const flag = { type: 'boolean', default: false };
+const { write, positionals: reports } = readOptions(import.meta.url, { write: flag, check: flag }, 'words');
 
 /** What is tried. T: frames, compression and the opening handshake; M: mutual TLS. */
 const hazards = {
@@ -127,7 +131,6 @@ function groupByNode(reports) {
   return nodes;
 }
 
-const reports = process.argv.slice(2).filter((arg) => !arg.startsWith('--'));
 const results =
   reports.length === 0 ? toldResults() : resultsOf(reports.map((file) => JSON.parse(readFileSync(file, 'utf8'))));
 const rows = [...found].map(([id, tests]) => {
@@ -149,7 +152,7 @@ T for frames, compression and the opening handshake, M for mutual TLS, and each 
 | --- | --- | --- | --- |
 ${rows.join('\n')}
 `;
-if (process.argv.includes('--write')) writeFileSync(page, text);
+if (write) writeFileSync(page, text);
 else if (readFileSync(page, 'utf8') !== text) {
   console.error('docs/hazards.md is not what the tests say: node scripts/hazards.mjs --write renews it');
   process.exit(1);

@@ -5,14 +5,20 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 
 /**
+ * Returns the values of the options, and as `positionals` what is none.
+ *
  * @param script `import.meta.url` of the script
- * @param allowPositionals whether the script reads arguments by itself, too
+ * @param positionals `none`, `numbers` or `words`: what the script takes beside its options
  */
-export function readOptions(script, options, allowPositionals = false) {
+export function readOptions(script, options, positionals = 'none') {
   let values;
+  let words;
   try {
     const help = { type: 'boolean', short: 'h', default: false };
-    values = parseArgs({ allowPositionals, options: { ...options, help } }).values;
+    const allowPositionals = positionals !== 'none';
+    ({ values, positionals: words } = parseArgs({ allowPositionals, options: { ...options, help } }));
+    const wrong = positionals === 'numbers' ? words.find((word) => !isNumber(word)) : undefined;
+    if (wrong !== undefined) throw new Error(`"${wrong}" is not a number`);
     for (const [name, { default: usual }] of Object.entries(options)) {
       if (isNumber(usual) && !isNumber(values[name]))
         throw new Error(`--${name} takes a number, not "${values[name]}"`);
@@ -21,7 +27,7 @@ export function readOptions(script, options, allowPositionals = false) {
     console.error(`${error.message}\n--help says what there is`);
     process.exit(2);
   }
-  if (!values.help) return values;
+  if (!values.help) return { ...values, positionals: positionals === 'numbers' ? words.map(Number) : words };
   const lines = readFileSync(fileURLToPath(script), 'utf8').split('\n');
   const comment = lines.slice(
     0,

@@ -13,8 +13,7 @@ import { ratio, summarize } from '../dist/bench/statistics.js';
 import { createDevelopmentPki } from '../dist/src/tls/pki/index.js';
 import { readOptions } from './options.mjs';
 
-readOptions(import.meta.url, {}, true);
-const rounds = Number(process.argv[2] ?? 5);
+const [rounds = 5] = readOptions(import.meta.url, {}, 'numbers').positionals;
 const built = buildLoad();
 if ('missing' in built) {
   console.error(built.missing);

@@ -7,8 +7,7 @@ import { connect, createServer } from '../dist/src/index.js';
 import { createDevelopmentPki } from '../dist/src/tls/pki/index.js';
 import { readOptions } from './options.mjs';
 
-readOptions(import.meta.url, {}, true);
-const [oneAfterAnother = 10_000, atOnce = 1_000] = process.argv.slice(2).map(Number);
+const [oneAfterAnother = 10_000, atOnce = 1_000] = readOptions(import.meta.url, {}, 'numbers').positionals;
 
 /** Connections before the first measurement: until then, code is compiled and pools are filled. */
 const warmUp = 1_000;

@@ -47,7 +47,7 @@ export interface CloseEvent {
   readonly error: Error | undefined;
   /**
    * Bytes of frames that this end had accepted, control frames too, and that are not known to have been taken by the operating
-   * system; a message that waits for compression counts as it is. Of the last write, up to 256 KiB may have arrived all the same.
+   * system; a message that waits for compression counts as it is. Of the last write, up to 320 KiB may have arrived all the same.
    */
   readonly unsentBytes: number;
 }
@@ -188,6 +188,8 @@ export class Connection<Peer extends VerifiedPeer | undefined = VerifiedPeer> ex
   #rest: Buffer | undefined;
   #restOffset = 0;
   #restEnd = 0;
+  /** What came while that was being decoded: only a stream in JavaScript can deliver then. */
+  #arrived: Buffer[] | undefined;
   /** The slab in which it was kept; to be given back once it is another. */
   #restSlab: Buffer | undefined;
   #userPaused = false;
@@ -408,13 +410,14 @@ export class Connection<Peer extends VerifiedPeer | undefined = VerifiedPeer> ex
     if (!this.#canSend) return false;
     const byteLength = Buffer.byteLength(text);
     const size = this.#core.frameSize(byteLength);
-    if (!this.#mayBuffer(size)) return false;
+    const isFree = this.bufferedBytes + size <= this.#freeBytes;
+    if (!isFree && !this.#mayBuffer(size)) return false;
     if (this.#mustWait) return this.#defer(Buffer.from(text), true);
     if (byteLength >= this.#threshold) return this.#sendCompressed(Buffer.from(text), true);
     const target = this.#outbox.reserve(size);
     this.#outbox.commit(this.#core.writeText(target, this.#outbox.length, text, byteLength));
     this.#messagesSent++;
-    return this.#belowMark();
+    return isFree || this.#belowMark();
   }
 
   /**
@@ -720,6 +723,12 @@ export class Connection<Peer extends VerifiedPeer | undefined = VerifiedPeer> ex
     this.#bytesReceived += length;
     const isPaused = !this.#reading;
     this.#spend(length);
+    if (this.#pumping) {
+      // What is being decoded must stay where it is.
+      this.#arrived = (this.#arrived ?? []).concat(Buffer.from(bytes.subarray(0, length)));
+      if (isPaused) this.#socket.pause();
+      return;
+    }
     if (isPaused || this.#rest !== undefined) {
       // What TLS has in hand when the socket is paused still comes, record by record; it waits for its turn.
       this.#keep(bytes, 0, length);
@@ -755,6 +764,13 @@ export class Connection<Peer extends VerifiedPeer | undefined = VerifiedPeer> ex
     }
     copyBytes(kept, this.#restOffset + waiting, bytes, start, end);
     this.#restEnd = this.#restOffset + needed;
+  }
+
+  #keepArrived(): void {
+    const arrived = this.#arrived ?? [];
+    this.#arrived = undefined;
+    if (this.#event !== undefined) return;
+    for (const bytes of arrived) this.#keep(bytes, 0, bytes.length);
   }
 
   /** Gives the slab back in which nothing is left; not while a handler may look at it. */
@@ -822,6 +838,7 @@ export class Connection<Peer extends VerifiedPeer | undefined = VerifiedPeer> ex
         this.#restOffset += this.#core.receive(this.#rest, this.#restOffset, this.#restEnd);
         if (this.#restOffset === this.#restEnd) this.#rest = undefined;
       }
+      if (this.#arrived !== undefined) this.#keepArrived();
       if (this.#hasInflatedMuch) break;
     }
     this.#pumping = false;

@@ -4,10 +4,10 @@
  */
 import type { Buffer } from 'node:buffer';
 import type { HeaderFault } from './errors.js';
-import { lengthBits, opcodeBits } from './header.js';
+import { lengthBits, opcodeBits, shortMaskedHeader } from './header.js';
 import { HeaderReader } from './header-reader.js';
 import { completeLimits, type FrameLimits } from './limits.js';
-import { mask, unmaskShort } from './masking.js';
+import { canUnmaskShort, mask, unmaskShort } from './masking.js';
 import { isControlOpcode } from './opcode.js';
 import type { Role } from './role.js';
 
@@ -43,15 +43,14 @@ export interface FrameSink {
  */
 const unmaskedAtOnce = 1024;
 
-/** The bytes of a header with a length of 7 bits and a masking key. */
-const shortHeader = 6;
-
 export class FrameDecoder {
   readonly #header: HeaderReader;
   readonly #sink: FrameSink;
   readonly #isUnmasking: boolean;
   /** The payload bytes of the frame that came before. */
   #taken = 0;
+  /** Whether the sink went on after the last short frame. */
+  #goesOn = true;
 
   /**
    * @param role that of this end.
@@ -79,22 +78,14 @@ export class FrameDecoder {
   decode(bytes: Buffer, position: number, end: number): number {
     const header = this.#header;
     const sink = this.#sink;
+    const takesShort = this.#isUnmasking && canUnmaskShort(bytes);
     while (position < end && header.fault === undefined) {
       if (!header.isComplete) {
-        if (this.#isUnmasking && header.isBetweenMessages) {
+        if (takesShort && header.isBetweenMessages) {
           const shortEnd = unmaskShort(bytes, position, Math.min(end, position + unmaskedAtOnce), header.longestShort);
-          let goesOn = shortEnd > position;
-          if (goesOn) {
-            while (goesOn && position < shortEnd) {
-              const start = position + shortHeader;
-              const length = bytes[position + 1]! & lengthBits;
-              header.begin(bytes[position]! & opcodeBits, length);
-              position = start + length;
-              goesOn = sink.data(bytes, start, position, header, true);
-            }
-            if (goesOn) continue;
-            // What was not handed over is masked again, as it came.
-            unmaskShort(bytes, position, shortEnd, header.longestShort);
+          if (shortEnd > position) {
+            position = this.#takeShort(bytes, position, shortEnd);
+            if (this.#goesOn) continue;
             break;
           }
         }
@@ -117,6 +108,28 @@ export class FrameDecoder {
         ? sink.control(bytes, start, position, opcode, isFrameEnd)
         : sink.data(bytes, start, position, header, isFrameEnd && header.isFinal);
       if (!goesOn) break;
+    }
+    return position;
+  }
+
+  /**
+   * Hands over frames that `unmaskShort` has unmasked, and returns how far it came. When the sink does not go on, what was
+   * not handed over is masked again, as it came.
+   */
+  #takeShort(bytes: Buffer, position: number, shortEnd: number): number {
+    const header = this.#header;
+    this.#goesOn = true;
+    while (position < shortEnd) {
+      const start = position + shortMaskedHeader;
+      const length = bytes[position + 1]! & lengthBits;
+      // Only where the sink has written over what follows: the header is judged as it is now.
+      if (start + length > shortEnd) break;
+      header.begin(bytes[position]! & opcodeBits, length);
+      position = start + length;
+      if (this.#sink.data(bytes, start, position, header, true)) continue;
+      this.#goesOn = false;
+      unmaskShort(bytes, position, shortEnd, header.longestShort);
+      break;
     }
     return position;
   }

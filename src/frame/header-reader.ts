@@ -16,6 +16,7 @@ import {
   opcodeBits,
   reservedBits,
   rsv1Bit,
+  shortMaskedHeader,
 } from './header.js';
 import { type FrameLimits, maxCompressedBytes } from './limits.js';
 import { readMaskingKey } from './masking.js';
@@ -101,7 +102,7 @@ export class HeaderReader {
 
   /** Reads on from `position` and returns how far it came: past the header, to the byte at fault, or to `end`. */
   read(bytes: Uint8Array, position: number, end: number): number {
-    if (this.#readWhole(bytes, position, end)) return position + (this.#maskBit === 0 ? 2 : 6);
+    if (this.#readWhole(bytes, position, end)) return position + (this.#maskBit === 0 ? 2 : shortMaskedHeader);
     // Every other header, step by step: the only place that refuses.
     if (this.#step === step.first) {
       if (!this.#readFirst(bytes[position++]!)) return position;
@@ -136,7 +137,7 @@ export class HeaderReader {
   /** Reads the header of a short unfragmented message, if it is one and came whole: nearly all are, and need no steps. */
   #readWhole(bytes: Uint8Array, position: number, end: number): boolean {
     // Asked first, and apart: a read past the end of the bytes would make all later reads slow.
-    if (end - position < 6 || this.#step !== step.first || this.#isInsideMessage) return false;
+    if (end - position < shortMaskedHeader || this.#step !== step.first || this.#isInsideMessage) return false;
     const first = bytes[position]!;
     // With the mask bit that the peer must send only the length is left; with the other one the value is too large.
     const length = bytes[position + 1]! ^ this.#maskBit;

@@ -18,6 +18,8 @@ export const maxShortLength = 125;
 export const length16 = 126;
 /** The value of the seven bits that announces a 64-bit length. */
 export const length64 = 127;
+/** The bytes of a header with a length of seven bits and a masking key. */
+export const shortMaskedHeader = 6;
 /** The largest length that 16 bits hold. */
 export const maxLength16 = 0xffff;
 

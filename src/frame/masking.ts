@@ -78,9 +78,14 @@ export function mask(bytes: Uint8Array, start: number, end: number, key: number,
   }
 }
 
+/** Whether `unmaskShort` does anything in this memory. */
+export function canUnmaskShort(bytes: Uint8Array): boolean {
+  return wordsOf(bytes).simd !== undefined;
+}
+
 /**
  * Unmasks in place the whole messages of one frame and at most `longest` bytes, up to 125, that lie one after the other
- * from `start` on, and returns where something else begins: `start` in memory where this is not the fastest way. Called
+ * from `start` on, and returns where something else begins: `start` in memory where that is not the fastest way. Called
  * again with the same, it masks them again.
  */
 export function unmaskShort(bytes: Uint8Array, start: number, end: number, longest: number): number {

@@ -6,6 +6,8 @@
  * The binary format: WebAssembly Core Specification 2.0 §5.
  */
 
+import { shortMaskedHeader } from './header.js';
+
 /** What the module does; all positions are those in its memory, `end` exclusive. */
 export interface Simd {
   readonly memory: { readonly buffer: ArrayBuffer };
@@ -123,19 +125,18 @@ const maskBody = body([[1, type.v128]], maskUntil(at, last, 2, 3));
 
 // unmaskShort(at, end, longest): FIN and an opcode of 1 or 2, the mask bit and a length, the key, the payload (RFC 6455 §5.2).
 const [longest, length, frameEnd, frameKey, frameKeys] = [2, 3, 4, 5, 6];
-const shortHeader = 6;
 const unmaskShortBody = body(
   [
     [3, type.i32],
     [1, type.v128],
   ],
   [...block, ...loop],
-  [...get(last), ...get(at), ...subtract, ...constant(shortHeader), ...isLess, ...leaveIf],
+  [...get(at), ...constant(shortMaskedHeader), ...add, ...get(last), ...isMore, ...leaveIf],
   [...get(at), ...loadByte, ...constant(0x81), ...subtract, ...constant(2), ...isNotLess, ...leaveIf],
   [...get(at), ...loadByteAt(1), ...constant(0x80), ...xor, ...tee(length), ...get(longest), ...isMore, ...leaveIf],
-  [...get(at), ...constant(shortHeader), ...add, ...get(length), ...add, ...tee(frameEnd)],
+  [...get(at), ...constant(shortMaskedHeader), ...add, ...get(length), ...add, ...tee(frameEnd)],
   [...get(last), ...isMore, ...leaveIf],
-  [...get(at), ...loadWordAt(2), ...set(frameKey), ...move(at, shortHeader)],
+  [...get(at), ...loadWordAt(2), ...set(frameKey), ...move(at, shortMaskedHeader)],
   maskUntil(at, frameEnd, frameKey, frameKeys),
   [...repeat, ...end, ...end],
   get(at),

@@ -39,6 +39,9 @@ export interface PeerIdentity extends CertificateSummary {
   readonly der: Buffer;
 }
 
+/** What is in the leaf of a chain. */
+export type LeafIdentity = Omit<PeerIdentity, 'chain'>;
+
 /**
  * Returns the identity in a chain.
  *
@@ -68,7 +71,7 @@ export function identityFromChain(chain: readonly Buffer[]): PeerIdentity {
  * Returns one line for a log, escaped and of at most about 1,000 characters:
  * `subject CN=device-7, issuer CN=Test CA, valid 2026-01-01..2026-02-01, SAN URI:spiffe://example.org/device/7`.
  */
-export function describeIdentity(identity: PeerIdentity): string {
+export function describeIdentity(identity: LeafIdentity): string {
   const names = describeAltNames(identity.san);
   return [
     `subject ${shortName(identity.subject)}`,

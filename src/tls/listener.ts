@@ -23,7 +23,7 @@ import {
   type TlsParameters,
   tlsParameters,
   type VerifiedPeer,
-  verifyPeer,
+  verifyPeerOf,
 } from './verified-peer.js';
 
 /** A connection that was refused before or at the gate, or whose handshake failed. */
@@ -570,7 +570,7 @@ export class Listener {
     pending: Pending,
     site: Site,
   ): VerifiedPeer | undefined | PeerIdentityError {
-    const verdict = explained(verifyPeer(socket, gatePolicyOf(site), parameters), socket, pending, site);
+    const verdict = explained(verifyPeerOf(socket, gatePolicyOf(site), parameters), socket, pending, site);
     // Deliberately the gate's own word that nothing was presented: `authorized` is also false for what was, and is bad.
     let peer: VerifiedPeer | undefined;
     if (!(verdict instanceof PeerIdentityError)) peer = verdict;

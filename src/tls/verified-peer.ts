@@ -3,14 +3,19 @@
  * `VerifiedPeer`. It fails closed: whatever it cannot tell is a refusal.
  */
 
-import { Buffer } from 'node:buffer';
 import { X509Certificate } from 'node:crypto';
 import type { TLSSocket } from 'node:tls';
 import { PeerIdentityError } from '../errors.js';
 import { canonicalHost, escapeText } from '../text.js';
 import type { DistinguishedName } from './distinguished-name.js';
 import { codeOfVerification, type IdentityCode, identityFaults } from './errors.js';
-import { type CertificateSummary, describeIdentity, identityFromChain, type PeerIdentity } from './identity.js';
+import {
+  type CertificateSummary,
+  describeIdentity,
+  identityFromChain,
+  type LeafIdentity,
+  type PeerIdentity,
+} from './identity.js';
 import { purposeOids } from './oids.js';
 import { readPresented } from './presented.js';
 import type { Revocation } from './revocation.js';
@@ -73,7 +78,7 @@ export class VerifiedPeer implements PeerIdentity {
   #chain: readonly CertificateSummary[] | undefined;
 
   /** Not for users. @throws TypeError unless the gate calls it */
-  constructor(key: symbol, identity: PeerIdentity, tls: TlsParameters, evidence: Evidence) {
+  constructor(key: symbol, identity: LeafIdentity, tls: TlsParameters, evidence: Evidence) {
     if (key !== gate) throw new TypeError('only the gate makes a VerifiedPeer');
     this.subject = identity.subject;
     this.subjectCommonName = identity.subjectCommonName;
@@ -142,7 +147,7 @@ export interface GatePolicy {
 export function identityError(
   code: IdentityCode,
   whose: string,
-  identity: PeerIdentity | undefined,
+  identity: LeafIdentity | undefined,
   details: { detail?: string; expected?: string; cause?: unknown } = {},
 ): PeerIdentityError {
   const { words, hint, section } = identityFaults[code];
@@ -184,9 +189,10 @@ function provenChain(
   return chain;
 }
 
-/** What is in leaves that an anchor has signed, by their DER: the oldest is forgotten first. */
-const issuedLeaves = new WeakMap<readonly X509Certificate[], Map<string, PeerIdentity>>();
+/** What is in leaves that an anchor has signed, by their DER: the oldest is forgotten first. Nobody can change it. */
+const issuedLeaves = new WeakMap<readonly X509Certificate[], Map<string, Omit<LeafIdentity, 'der'>>>();
 const maxIssuedLeaves = 512;
+const maxIssuedLeafBytes = 8 * 1024;
 
 /**
  * Returns what is in a leaf that a trust anchor has signed, and `undefined` for any other. Then `provenChain` looks at nothing
@@ -195,20 +201,21 @@ const maxIssuedLeaves = 512;
  *
  * @throws DerError as `identityFromChain`
  */
-function issuedByAnchor(leaf: Buffer, anchors: readonly X509Certificate[]): PeerIdentity | undefined {
-  const known = issuedLeaves.get(anchors) ?? new Map<string, PeerIdentity>();
-  const bytes = leaf.toString('latin1');
-  let identity = known.get(bytes);
-  if (identity === undefined) {
-    if (anchors.length === 0 || provenChain([leaf], anchors)?.length !== 2) return undefined;
-    // Of bytes that nobody else has: those of a peer are its user's to change.
-    identity = identityFromChain([Buffer.from(leaf)]);
-    if (known.size === maxIssuedLeaves) for (const oldest of known.keys()) if (known.delete(oldest)) break;
-    issuedLeaves.set(anchors, known.set(bytes, identity));
+function issuedByAnchor(der: Buffer, anchors: readonly X509Certificate[]): LeafIdentity | undefined {
+  const known = issuedLeaves.get(anchors) ?? new Map<string, Omit<LeafIdentity, 'der'>>();
+  const bytes = der.toString('latin1');
+  let leaf = known.get(bytes);
+  if (leaf === undefined) {
+    if (anchors.length === 0 || provenChain([der], anchors)?.length !== 2) return undefined;
+    const { der: _, chain: __, ...parsed } = identityFromChain([der]);
+    leaf = parsed;
+    if (der.length <= maxIssuedLeafBytes) {
+      if (known.size === maxIssuedLeaves) known.delete(known.keys().next().value!);
+      issuedLeaves.set(anchors, known.set(bytes, leaf));
+    }
   }
-  // All else in it is frozen.
-  const { validFrom, validTo } = identity;
-  return { ...identity, validFrom: new Date(validFrom), validTo: new Date(validTo), der: leaf };
+  // Dates are the only thing in it that can be changed.
+  return { ...leaf, validFrom: new Date(leaf.validFrom), validTo: new Date(leaf.validTo), der };
 }
 
 /** Whether a trust anchor is still one; what counts is its name and its key, and so a renewed certificate does. */
@@ -224,20 +231,27 @@ function whoseOf(peerRole: GatePolicy['peerRole']): string {
 /**
  * Looks at a connection whose TLS handshake is complete, and returns its verified peer, or why it has none.
  * Never throws.
- *
- * @param parameters what the handshake agreed on, if that has been asked for; default: it is asked for
  */
-export function verifyPeer(
+export function verifyPeer(socket: TLSSocket, policy: GatePolicy): VerifiedPeer | PeerIdentityError {
+  return verifyPeerOf(socket, policy);
+}
+
+/**
+ * As `verifyPeer`: for the listener alone.
+ *
+ * @param parameters what `tlsParameters` returns for the socket, if it has been asked; default: it is asked
+ */
+export function verifyPeerOf(
   socket: TLSSocket,
   policy: GatePolicy,
   parameters?: TlsParameters,
 ): VerifiedPeer | PeerIdentityError {
   const whose = whoseOf(policy.peerRole);
-  let identity: PeerIdentity | undefined;
+  let identity: LeafIdentity | undefined;
   try {
     const resumed = socket.isSessionReused() === true;
     const { anchors = [], revocation } = policy;
-    let known: PeerIdentity | undefined;
+    let known: LeafIdentity | undefined;
     const seen = readPresented(socket, maxChainLength, (leaf) => {
       known = issuedByAnchor(leaf, anchors);
       return known !== undefined;
@@ -303,7 +317,7 @@ export function presentedBy(peer: VerifiedPeer): readonly Buffer[] {
 }
 
 /** Returns what is wrong with a leaf by itself: its dates and its purpose. */
-function leafFault(identity: PeerIdentity, policy: GatePolicy): PeerIdentityError | undefined {
+function leafFault(identity: LeafIdentity, policy: GatePolicy): PeerIdentityError | undefined {
   const fault = (code: IdentityCode) => identityError(code, whoseOf(policy.peerRole), identity);
   const now = Date.now();
   if (now < identity.validFrom.getTime()) return fault('certificate-not-yet-valid');
@@ -330,7 +344,7 @@ export function tlsParameters(socket: TLSSocket): TlsParameters {
 }
 
 /** Returns why the certificate of a server is not one for `host`; `undefined` when it is. SANs alone are looked at. */
-export function serverNameFault(identity: PeerIdentity, host: string | undefined): PeerIdentityError | undefined {
+export function serverNameFault(identity: LeafIdentity, host: string | undefined): PeerIdentityError | undefined {
   const match = matchServerName(identity.san, host ?? '');
   if (match.matches) return undefined;
   return identityError('server-name-mismatch', "the server's certificate", identity, {

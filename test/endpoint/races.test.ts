@@ -69,6 +69,58 @@ function soon<T>(promise: Promise<T>, milliseconds = 1_000): Promise<T> {
   return Promise.race([promise, late]).finally(() => clearTimeout(timer));
 }
 
+const batches = suite('many short messages at once');
+
+/** A connection to which everything is delivered at once, also within its own calls. */
+function overInstant(): { connection: Connection; socket: Duplex } {
+  const socket = new Duplex({ read() {}, write: (_chunk, _encoding, done) => done() });
+  return { connection: over(socket, 'server'), socket };
+}
+
+batches(
+  'come whole and in order, also where more comes while they are handed over, and the handler pauses',
+  async () => {
+    const { connection, socket } = overInstant();
+    const count = 1200;
+    const texts = Array.from({ length: count }, (_, index) => `message ${index}`);
+    const frames = texts.map((text) => frame(2, text));
+    const received: string[] = [];
+    connection.handleMessages((bytes, start, end) => {
+      received.push(bytes.toString('latin1', start, end));
+      if (received.length !== 1) return;
+      // Too long to be put behind what is being read.
+      socket.push(Buffer.concat(frames.slice(count / 2)));
+      connection.pause();
+      setImmediate(() => connection.resume());
+    });
+    await nextTurn();
+    socket.push(Buffer.concat(frames.slice(0, count / 2)));
+    await until(() => received.length === count);
+    assert.equal(received, texts);
+    connection.terminate();
+    await soon(connection.closed);
+  },
+);
+
+batches('end with their last byte, whatever a handler writes over those that follow', async () => {
+  for (const value of [0, 0x81, 0x82, 0xff]) {
+    const { connection, socket } = overInstant();
+    let count = 0;
+    connection.handleMessages((bytes, start) => {
+      if (++count === 1) bytes.fill(value, start);
+    });
+    await nextTurn();
+    socket.push(Buffer.concat([frame(2, 'x'.repeat(10)), frame(2, 'x'.repeat(10)), frame(2, 'x'.repeat(11))]));
+    await nextTurn();
+    // It may have made other messages of them, but none of bytes that were not there.
+    assert.ok(count <= 10, `${value}: ${count} messages`);
+    connection.terminate();
+    await soon(connection.closed);
+  }
+});
+
+batches.run();
+
 const cutting = suite('terminate in every state');
 
 cutting('delivers nothing more of the same record', async () => {
