@@ -26,6 +26,8 @@ const workers = 24;
 
 const faults = [];
 const fault = (text) => {
+  if (faults.length === 0)
+    process.stderr.write(`${process.stderr.isTTY ? '\r\x1b[K' : ''}a fault, so the run ends: ${text}\n`);
   if (faults.length < 50) faults.push(text);
 };
 process.on('uncaughtException', (error) => fault(`uncaught: ${error.stack}`));
@@ -177,7 +179,7 @@ const working = Array.from({ length: workers }, async () => {
   while (left() > 0 && faults.length === 0) await converse(++lastId);
 });
 const rotating = (async () => {
-  while (left() > 0) {
+  while (left() > 0 && faults.length === 0) {
     await new Promise((resolve) => setTimeout(resolve, Math.min(5_000, Math.max(1, left()))));
     rotate();
     if (counts.rotations++ % 3 === 0) client = issueClient();
@@ -195,7 +197,7 @@ await rotating;
 if (process.stderr.isTTY) process.stderr.write('\r\x1b[K');
 // What the peers of broken lines have left behind is found by pings, and by the handshake timeout.
 let after = await ask();
-for (let seconds = 0; seconds < 25 && after.open > 0; seconds++) {
+for (let seconds = 0; seconds < 40 && after.open > 0; seconds++) {
   await new Promise((resolve) => setTimeout(resolve, 1_000));
   after = await ask();
 }

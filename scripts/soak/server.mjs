@@ -11,8 +11,9 @@ const server = createServer({
   credentials,
   perMessageDeflate: true,
   pingInterval: 2_000,
-  pongDeadline: 8_000,
-  closeDeadline: 8_000,
+  // A line that hands over a byte at a time may be far behind, as at the other end.
+  pongDeadline: 15_000,
+  closeDeadline: 15_000,
   handshakeTimeout: 5_000,
 });
 server.on('connection', (connection, { path }) => {

@@ -241,9 +241,12 @@ export class Connection<Peer extends VerifiedPeer | undefined = VerifiedPeer> ex
   #whenOver: Ended[] | undefined;
   #socketClosed = false;
   #closeTimer: NodeJS.Timeout | undefined;
+  #unreadTimer: NodeJS.Timeout | undefined;
 
   // Keeping alive
   #heard = false;
+  /** What had been written when this end last did not read, and had something to write; -1: nothing of that. */
+  #stuckAt = -1;
   #pingTimer: NodeJS.Timeout | undefined;
   #pongTimer: NodeJS.Timeout | undefined;
   #stallTimer: NodeJS.Timeout | undefined;
@@ -677,11 +680,14 @@ export class Connection<Peer extends VerifiedPeer | undefined = VerifiedPeer> ex
     this.#core.pause();
     // The peer's close frame is waited for all the same, once ours is sent.
     this.#resumeReading();
+    this.#keepUnread();
   }
 
   resume(): void {
     if (!this.#userPaused) return;
     this.#userPaused = false;
+    clearTimeout(this.#unreadTimer);
+    this.#unreadTimer = undefined;
     this.#scheduleDelivery();
   }
 
@@ -1194,7 +1200,7 @@ export class Connection<Peer extends VerifiedPeer | undefined = VerifiedPeer> ex
     if (this.#discarding) this.#finish();
     else {
       this.#resumeReading();
-      if (this.#event === undefined && !this.#hasTaker) this.#keepUnread();
+      this.#keepUnread();
     }
   }
 
@@ -1203,11 +1209,21 @@ export class Connection<Peer extends VerifiedPeer | undefined = VerifiedPeer> ex
     return this.#queue?.hasTaker === true || this.#fast !== undefined || this.listenerCount('message') > 0;
   }
 
-  /** What arrived is kept for a taker to come, but not for ever: a dead connection counts as an open one until it ends. */
+  /**
+   * What had arrived when the connection broke is kept for a taker to come, and for one who paused, but not for ever: a dead
+   * connection counts as an open one until it ends. Who waits for `drain` would wait for ever.
+   */
   #keepUnread(): void {
-    this.#closeTimer ??= setTimeout(() => {
-      if (!this.#hasTaker) this.#cut('the connection broke, and nobody took what had arrived');
+    if (!this.#socketClosed || this.#event !== undefined || !this.#isUntaken) return;
+    this.#unreadTimer ??= setTimeout(() => {
+      this.#unreadTimer = undefined;
+      if (this.#isUntaken) this.#cut('the connection broke, and nobody took what had arrived');
     }, this.#options.closeDeadline);
+  }
+
+  /** Whether nobody takes what arrives. */
+  get #isUntaken(): boolean {
+    return this.#userPaused || !this.#hasTaker;
   }
 
   #finish(): void {
@@ -1231,6 +1247,7 @@ export class Connection<Peer extends VerifiedPeer | undefined = VerifiedPeer> ex
     this.#giveBackRest();
     this.#core.release();
     clearTimeout(this.#closeTimer);
+    clearTimeout(this.#unreadTimer);
     clearTimeout(this.#stallTimer);
     this.#stopKeepalive();
     this.#endQueue(event);
@@ -1303,17 +1320,19 @@ export class Connection<Peer extends VerifiedPeer | undefined = VerifiedPeer> ex
   #judgeSilence(before: number): void {
     this.#pongTimer = undefined;
     if (!this.#canSend) return;
-    // Who does not read cannot hear the answer: a connection paused by its user is not dead.
-    if (
-      this.#heard ||
-      this.#rest !== undefined ||
-      this.#core.isInflating ||
-      this.#core.hasInflated ||
-      !this.#wantsMessages
-    )
+    const { bufferedBytes, writtenBytes } = this.#outbox;
+    const stuckAt = this.#stuckAt;
+    this.#stuckAt = -1;
+    if (this.#heard) return;
+    if (this.#rest !== undefined || this.#core.isInflating || this.#core.hasInflated || !this.#wantsMessages) {
+      // Who does not read cannot hear the answer: a connection paused by its user is not dead, unless it takes nothing either.
+      if (bufferedBytes === 0) return;
+      if (writtenBytes === stuckAt) this.#cut('the peer has taken nothing from one ping to the next');
+      this.#stuckAt = writtenBytes;
       return;
+    }
     // Nor is a slow reader that has not come to the ping yet, as long as it takes what was sent before.
-    if (this.#outbox.bufferedBytes > 0 && this.#outbox.writtenBytes > before) return this.#awaitLife();
+    if (bufferedBytes > 0 && writtenBytes > before) return this.#awaitLife();
     this.#cut(`the peer has been silent for ${this.#options.pongDeadline} ms after a ping`);
   }
 

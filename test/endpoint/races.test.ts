@@ -121,6 +121,59 @@ batches('end with their last byte, whatever a handler writes over those that fol
 
 batches.run();
 
+const broken = suite('a connection that breaks while it is paused');
+
+/** A server's connection whose stream takes nothing, and that has sent so much that its handler waits for `drain`. */
+async function waitingForDrain(options?: ConnectionOptions): Promise<{ connection: Connection; socket: Duplex }> {
+  const socket = new Duplex({ read() {}, write() {} });
+  const connection = over(socket, 'server', { highWaterMark: 10, ...options });
+  connection.handleMessages((bytes, start, end, isText) => {
+    if (!connection.sendRange(bytes, start, end, isText)) connection.pause();
+  });
+  connection.on('drain', () => connection.resume());
+  socket.push(Buffer.concat([frame(1, 'longer than 10'), frame(1, 'the next')]));
+  await until(() => connection.isPaused);
+  return { connection, socket };
+}
+
+broken('ends within closeDeadline where its user waits for drain', async () => {
+  const { connection, socket } = await waitingForDrain();
+  socket.destroy();
+  const { code, reason } = await soon(connection.closed);
+  assert.is(code, 1006);
+  assert.is(reason, 'the connection broke, and nobody took what had arrived');
+});
+
+broken('hands over what had arrived, to who pauses for less than that each time', async () => {
+  const { connection, peer, socket } = server();
+  const received: string[] = [];
+  connection.on('message', (data) => {
+    received.push(String(data));
+    connection.pause();
+    setTimeout(() => connection.resume(), 100);
+  });
+  peer.write(Buffer.concat(['1', '2', '3', '4', '5'].map((text) => frame(1, text))));
+  await until(() => received.length === 1);
+  socket.destroy();
+  await soon(connection.closed, 3_000);
+  assert.equal(received, ['1', '2', '3', '4', '5']);
+});
+
+broken('is cut while paused if the peer takes nothing between two pings, and not if nothing waits for it', async () => {
+  const { connection } = await waitingForDrain({ pingInterval: 50, pongDeadline: 50 });
+  const event = await soon(connection.closed);
+  assert.is(event.reason, 'the peer has taken nothing from one ping to the next');
+  const other = server({ pingInterval: 20, pongDeadline: 20 });
+  other.connection.pause();
+  other.peer.write(frame(1, 'unread'));
+  await new Promise((resolve) => setTimeout(resolve, 200));
+  assert.is(other.connection.readyState, 'open');
+  other.connection.terminate();
+  await soon(other.connection.closed);
+});
+
+broken.run();
+
 const cutting = suite('terminate in every state');
 
 cutting('delivers nothing more of the same record', async () => {
