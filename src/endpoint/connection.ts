@@ -674,7 +674,10 @@ export class Connection<Peer extends VerifiedPeer | undefined = VerifiedPeer> ex
     this.#scheduleDelivery();
   }
 
-  /** Stops the messages: none is delivered until `resume()`, and the socket is not read meanwhile. */
+  /**
+   * Stops the messages: none is delivered until `resume()`, and the socket is not read meanwhile. Once the connection is
+   * broken, what had arrived waits for `resume()` for `closeDeadline` milliseconds.
+   */
   pause(): void {
     this.#userPaused = true;
     this.#core.pause();
