@@ -17,8 +17,17 @@ const longBurst = 64 * 1024;
 /** A connection whose bursts are of so many bytes is a busy one. */
 const busy = 8 * 1024;
 
-/** The bytes given to the socket at once, with a short rest: what a slow peer takes of a long burst shows piece by piece. */
-const longestWrite = 256 * 1024;
+/**
+ * The bytes of a long burst that the socket is given at once: as many as a peer takes quickly. What a slow peer takes must
+ * show, or it counts as dead.
+ */
+const firstPiece = 64 * 1024;
+const shortestPiece = 16 * 1024;
+const longestPiece = 256 * 1024;
+
+/** Milliseconds in which a piece is taken quickly, and slowly. */
+const quickly = 100;
+const slowly = 1_000;
 
 export interface OutboxEvents {
   /** Sees the bytes of each write, in order; they are valid during the call. */
@@ -38,6 +47,9 @@ export class Outbox {
   #inFlight = 0;
   /** Of what is in flight, the bytes that the socket was given last. */
   #piece = 0;
+  /** How many it is given at once of a long burst, and since when it has had them. */
+  #pieceBytes = firstPiece;
+  #givenAt = 0;
   /** The memory of what is in flight, up to `#writingEnd`; `undefined` when it was a slab. */
   #writing: Buffer | undefined;
   #writingEnd = 0;
@@ -58,6 +70,7 @@ export class Outbox {
     this.#inFlight -= this.#piece;
     const writing = this.#writing;
     if (writing !== undefined) {
+      this.#judgePiece();
       if (this.#inFlight > 0) return this.#writePiece(writing);
       if (!this.#writingIsShared) giveBackLong(writing);
       this.#writingIsShared = false;
@@ -214,10 +227,18 @@ export class Outbox {
   /** Gives the socket the next piece of what is in flight. */
   #writePiece(buffer: Buffer): void {
     const start = this.#writingEnd - this.#inFlight;
+    const bytes = this.#pieceBytes;
     // A short rest goes along: a write of its own would wake the peer for a few bytes (bench: send 1 MiB).
-    const end = this.#inFlight <= longestWrite + longBurst ? this.#writingEnd : start + longestWrite;
+    const end = this.#inFlight <= bytes + bytes / 4 ? this.#writingEnd : start + bytes;
     this.#piece = end - start;
+    this.#givenAt = performance.now();
     this.#socket.write(buffer.subarray(start, end), this.#onWritten);
+  }
+
+  #judgePiece(): void {
+    const took = performance.now() - this.#givenAt;
+    if (took > slowly) this.#pieceBytes = Math.max(shortestPiece, this.#pieceBytes / 4);
+    else if (took < quickly) this.#pieceBytes = Math.min(longestPiece, this.#pieceBytes * 2);
   }
 
   /** Forgets everything: the socket takes no more. */

@@ -84,4 +84,30 @@ writing('writes nothing once discarded', async () => {
   assert.equal(writes, []);
 });
 
+/** Writes a burst to a peer that takes each piece so many milliseconds after it was given; returns the KiB of the pieces. */
+async function piecesOf(kib: number, delays: readonly number[]): Promise<number[]> {
+  const pieces: number[] = [];
+  const socket = new Duplex({
+    read() {},
+    write(chunk: Buffer, _encoding, done) {
+      pieces.push(chunk.length / 1024);
+      setTimeout(done, delays[pieces.length - 1] ?? 0);
+    },
+  });
+  await new Promise<void>((resolve) => {
+    const outbox = new Outbox(socket, { written: undefined, drained: resolve }, false);
+    send(outbox, kib * 1024);
+    outbox.flush();
+  });
+  return pieces;
+}
+
+writing('gives a peer that is quick longer pieces of a long burst, and a slow one shorter', async () => {
+  assert.equal(await piecesOf(1024, []), [64, 128, 256, 256, 320]);
+  assert.equal(await piecesOf(200, [1_100]), [64, 16, 32, 64, 24]);
+  assert.equal(await piecesOf(150, [1_100, 1_100]), [64, 16, 16, 32, 22]);
+  // Neither: as before.
+  assert.equal(await piecesOf(200, [300]), [64, 64, 72]);
+});
+
 writing.run();
