@@ -30,8 +30,8 @@ type Part = (typeof parts)[number];
 const help = `Usage: npm run bench -- [options]
 
 Measures mtls-ws over mutual TLS, side by side with plain node:tls (the limit)
-and other WebSocket stacks. A whole run takes about a quarter of an hour and
-wants a quiet machine.
+and other WebSocket stacks. A whole run takes some twenty minutes and wants
+a quiet machine.
 
   --only PART    one of ${parts.slice(0, 5).join(', ')},
                  ${parts.slice(5).join(', ')}; more than once: these
@@ -152,7 +152,7 @@ async function measure({ only, row, subjects: wanted, settings }: Arguments): Pr
         const entries = core
           .filter(({ subject }) => ['raw', 'ours', 'ws'].includes(subject.id))
           .map(({ subject }) => ({ subject, binary, node }));
-        found.push(...(await measureEcho(bed, one, entries, settings.otherRounds, settings, told)));
+        found.push(...(await measureEcho(bed, one, entries, settings.rounds, settings, told)));
       }
     }
     return found;
@@ -254,6 +254,9 @@ function readArguments(): Arguments | undefined {
     });
     for (const id of values.subject) {
       if (!subjects.some((subject) => subject.id === id)) throw new Error(`there is no subject '${id}': see --list`);
+    }
+    if (!echoRows.some((one) => rowName(one).includes(values.row))) {
+      throw new Error(`no row is called '${values.row}': there are ${echoRows.map(rowName).join(' · ')}`);
     }
     const rounds = values.rounds === undefined ? undefined : Number(values.rounds);
     if (rounds !== undefined && !(Number.isInteger(rounds) && rounds > 0)) throw new Error('--rounds takes a number');

@@ -3,7 +3,7 @@
 export interface Settings {
   /** How often each subject is measured; within a round, all subjects take their turn. */
   readonly rounds: number;
-  /** Rounds of subjects that are not core ones, and of the other Nodes. */
+  /** Rounds of subjects that are not core ones. */
   readonly otherRounds: number;
   /** Seconds of one measurement, and before it. */
   readonly seconds: number;
@@ -17,7 +17,7 @@ export interface Settings {
   readonly codecRounds: number;
 }
 
-/** About a quarter of an hour. */
+/** About twenty minutes. */
 export const fullSettings: Settings = {
   rounds: 5,
   otherRounds: 3,

@@ -34,6 +34,11 @@ const attacks = [
   ['unfinished messages', 'all but the last byte of 16 MiB, on 20 connections', 800],
   ['compression bombs', '64 MiB of zeros, compressed, on 20 connections', 400],
 ];
+const chosen = attacks.filter(([name]) => name.includes(values.only));
+if (chosen.length === 0) {
+  console.error(`no attack is called '${values.only}': there are ${attacks.map(([name]) => name).join(', ')}`);
+  process.exit(2);
+}
 
 const folder = mkdtempSync(join(tmpdir(), 'mtls-ws-abuse-'));
 const { ca, server, client } = createDevelopmentPki();
@@ -76,7 +81,7 @@ const ms = (us) => (us / 1000).toFixed(us < 10_000 ? 2 : 0);
 const rows = [];
 let failed = false;
 try {
-  for (const [kind, text, bound] of attacks.filter(([name]) => name.includes(values.only))) {
+  for (const [kind, text, bound] of chosen) {
     if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${kind}`);
     const [caPem, certPem, keyPem] = serverFiles;
     const flags = ['--port', '0', '--ca', caPem, '--cert', certPem, '--key', keyPem, '--compress'];

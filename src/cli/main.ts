@@ -80,7 +80,8 @@ function findCommand(args: readonly string[]): { name: string; rest: readonly st
   const isGroup = names.some((name) => name.startsWith(`${first} `));
   const given = isGroup && second !== undefined ? two : first;
   const advice = `see mtls-ws ${isGroup ? `${first} ` : ''}--help`;
-  throw usageFault(`"${escapeText(given)}" is not a command`, advice);
+  const alone = isGroup && second === undefined ? ' by itself' : '';
+  throw usageFault(`"${escapeText(given)}" is not a command${alone}`, advice);
 }
 
 /** Resolves when all that was written to a stream has left, or never will. */

@@ -83,7 +83,7 @@ const refused: readonly (readonly [readonly string[], string])[] = [
   [[], 'mtls-ws: no command was given; try mtls-ws demo, or see mtls-ws --help\n'],
   [['foo'], 'mtls-ws: "foo" is not a command; see mtls-ws --help\n'],
   [['help', 'foo'], 'mtls-ws: "foo" is not a command; see mtls-ws --help\n'],
-  [['pki'], 'mtls-ws: "pki" is not a command; see mtls-ws pki --help\n'],
+  [['pki'], 'mtls-ws: "pki" is not a command by itself; see mtls-ws pki --help\n'],
   [['pki', 'x\n'], 'mtls-ws: "pki x\\n" is not a command; see mtls-ws pki --help\n'],
   [['--trace', 'serve'], 'mtls-ws: "--trace" stands before the command; flags come after it, see mtls-ws --help\n'],
   [['serve', '--foo'], 'mtls-ws serve: "--foo" is not a flag of serve; see mtls-ws serve --help\n'],

@@ -1,4 +1,4 @@
-// What our `Protocol` tells of a peer's bytes, `ws` (bench/node_modules) tells too: the same messages, control frames and close codes, in every chunking; the table below says where they may differ, and why.
+// What our `Protocol` tells of a peer's bytes, `ws` (bench/node_modules) tells too: the same messages, control frames and close codes, in every chunking, but where a table in this file says why not.
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import { Protocol } from '../../../src/frame/index.js';
