@@ -195,7 +195,10 @@ const rotating = (async () => {
 while (left() > 0 && faults.length === 0) {
   await new Promise((resolve) => setTimeout(resolve, Math.min(2_000, Math.max(1, left()))));
   const state = await ask();
-  samples.push([(performance.now() - began) / 60_000, state.rss / 2 ** 20]);
+  samples.push([
+    (performance.now() - began) / 60_000,
+    ...[state.rss, state.heapUsed, state.external].map((bytes) => bytes / 2 ** 20),
+  ]);
   const shown = `${Math.max(0, left() / 60_000).toFixed(1)} min left, ${counts.messages.toLocaleString('en')} messages, ${(state.rss / 2 ** 20).toFixed(0)} MiB`;
   if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${shown}`);
 }
@@ -209,9 +212,9 @@ for (let seconds = 0; seconds < 40 && after.open > 0; seconds++) {
   after = await ask();
 }
 
-/** The slope of memory over time, in MiB a minute, with its 95 % interval; the first third is warming up. */
-function slopeOf(all) {
-  const points = all.slice(Math.floor(all.length / 3));
+/** The slope of a column over time, in MiB a minute, with its 95 % interval; the first third is warming up. */
+function slopeOf(column) {
+  const points = samples.slice(Math.floor(samples.length / 3)).map((sample) => [sample[0], sample[column]]);
   const mean = (index) => points.reduce((sum, point) => sum + point[index], 0) / points.length;
   const [x, y] = [mean(0), mean(1)];
   const spread = points.reduce((sum, [at]) => sum + (at - x) ** 2, 0);
@@ -219,7 +222,8 @@ function slopeOf(all) {
   const rest = points.reduce((sum, [at, value]) => sum + (value - y - slope * (at - x)) ** 2, 0);
   return { slope, error: 1.96 * Math.sqrt(rest / Math.max(1, points.length - 2) / spread) };
 }
-const { slope, error } = slopeOf(samples);
+const shown = ({ slope, error }) => `${slope.toFixed(2)} ± ${error.toFixed(2)}`;
+const { slope, error } = slopeOf(1);
 const rss = samples.map(([, value]) => value);
 if (after.open > 0) fault(`${after.open} connections are still open at the server`);
 if (after.descriptors > before.descriptors + 2) fault(`${after.descriptors} descriptors, ${before.descriptors} before`);
@@ -239,12 +243,13 @@ const rows = {
   'RSS of the server, MiB: least, most, last': [Math.min(...rss), Math.max(...rss), after.rss / 2 ** 20]
     .map(Math.round)
     .join(', '),
-  'slope of RSS, MiB a minute (95 %)':
-    duration < judgedFrom ? 'not judged under 10 minutes' : `${slope.toFixed(2)} ± ${error.toFixed(2)}`,
+  'slope of RSS, MiB a minute (95 %)': duration < judgedFrom ? 'not judged under 10 minutes' : shown({ slope, error }),
+  'of V8’s heap, of memory outside of it that V8 knows':
+    duration < judgedFrom ? 'not judged' : `${shown(slopeOf(2))}, ${shown(slopeOf(3))}`,
   'descriptors before, after': `${before.descriptors}, ${after.descriptors}`,
   faults: faults.length,
 };
-for (const [name, value] of Object.entries(rows)) console.log(`${name.padEnd(52)}${value}`);
+for (const [name, value] of Object.entries(rows)) console.log(`${name.padEnd(54)}${value}`);
 for (const text of faults) console.error(text);
 child.stdin.end();
 await once(child, 'exit');

@@ -29,10 +29,18 @@ const { port } = await server.listen({ port: 0, backlog: 512 });
 console.log(port);
 for await (const _ of createInterface({ input: process.stdin })) {
   globalThis.gc?.();
-  const { rss, heapUsed } = process.memoryUsage();
+  const { rss, heapUsed, external } = process.memoryUsage();
   const descriptors = process.platform === 'linux' ? readdirSync('/proc/self/fd').length : 0;
   console.log(
-    JSON.stringify({ rss, heapUsed, descriptors, open: server.connections.size, failedReloads, ...server.statistics }),
+    JSON.stringify({
+      rss,
+      heapUsed,
+      external,
+      descriptors,
+      open: server.connections.size,
+      failedReloads,
+      ...server.statistics,
+    }),
   );
 }
 process.exit(0);
