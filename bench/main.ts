@@ -30,7 +30,7 @@ type Part = (typeof parts)[number];
 const help = `Usage: npm run bench -- [options]
 
 Measures mtls-ws over mutual TLS, side by side with plain node:tls (the limit)
-and other WebSocket stacks. A whole run takes some twenty minutes and wants
+and other WebSocket stacks. A whole run takes about half an hour and wants
 a quiet machine.
 
   --only PART    one of ${parts.slice(0, 5).join(', ')},

@@ -17,7 +17,7 @@ export interface Settings {
   readonly codecRounds: number;
 }
 
-/** About twenty minutes. */
+/** About half an hour. */
 export const fullSettings: Settings = {
   rounds: 5,
   otherRounds: 3,

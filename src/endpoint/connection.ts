@@ -732,17 +732,16 @@ export class Connection<Peer extends VerifiedPeer | undefined = VerifiedPeer> ex
     this.#bytesReceived += length;
     const isPaused = !this.#reading;
     this.#spend(length);
+    // A socket that was to be resumed in this turn begins to read all the same, and would not stop.
+    if (isPaused) this.#socket.pause();
     if (this.#pumping) {
       // What is being decoded must stay where it is.
       this.#arrived = (this.#arrived ?? []).concat(Buffer.from(bytes.subarray(0, length)));
-      if (isPaused) this.#socket.pause();
       return;
     }
     if (isPaused || this.#rest !== undefined) {
       // What TLS has in hand when the socket is paused still comes, record by record; it waits for its turn.
       this.#keep(bytes, 0, length);
-      // A socket that was to be resumed in this turn begins to read all the same, and would not stop.
-      if (isPaused) this.#socket.pause();
       if (!isPaused) this.#pump();
       return;
     }
@@ -775,8 +774,7 @@ export class Connection<Peer extends VerifiedPeer | undefined = VerifiedPeer> ex
     this.#restEnd = this.#restOffset + needed;
   }
 
-  #keepArrived(): void {
-    const arrived = this.#arrived ?? [];
+  #keepArrived(arrived: readonly Buffer[]): void {
     this.#arrived = undefined;
     if (this.#event !== undefined) return;
     for (const bytes of arrived) this.#keep(bytes, 0, bytes.length);
@@ -847,7 +845,7 @@ export class Connection<Peer extends VerifiedPeer | undefined = VerifiedPeer> ex
         this.#restOffset += this.#core.receive(this.#rest, this.#restOffset, this.#restEnd);
         if (this.#restOffset === this.#restEnd) this.#rest = undefined;
       }
-      if (this.#arrived !== undefined) this.#keepArrived();
+      if (this.#arrived !== undefined) this.#keepArrived(this.#arrived);
       if (this.#hasInflatedMuch) break;
     }
     this.#pumping = false;

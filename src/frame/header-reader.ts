@@ -137,7 +137,7 @@ export class HeaderReader {
   /** Reads the header of a short unfragmented message, if it is one and came whole: nearly all are, and need no steps. */
   #readWhole(bytes: Uint8Array, position: number, end: number): boolean {
     // Asked first, and apart: a read past the end of the bytes would make all later reads slow.
-    if (end - position < shortMaskedHeader || this.#step !== step.first || this.#isInsideMessage) return false;
+    if (end - position < shortMaskedHeader || !this.isBetweenMessages) return false;
     const first = bytes[position]!;
     // With the mask bit that the peer must send only the length is left; with the other one the value is too large.
     const length = bytes[position + 1]! ^ this.#maskBit;

@@ -78,19 +78,19 @@ export function mask(bytes: Uint8Array, start: number, end: number, key: number,
   }
 }
 
-/** Whether `unmaskShort` does anything in this memory. */
+/** Whether bytes lie in the memory in which `unmaskShort` works. */
 export function canUnmaskShort(bytes: Uint8Array): boolean {
   return wordsOf(bytes).simd !== undefined;
 }
 
 /**
  * Unmasks in place the whole messages of one frame and at most `longest` bytes, up to 125, that lie one after the other
- * from `start` on, and returns where something else begins: `start` in memory where that is not the fastest way. Called
- * again with the same, it masks them again.
+ * from `start` on, and returns where something else begins. Called again with the same, it masks them again. Only where
+ * `canUnmaskShort`.
  */
 export function unmaskShort(bytes: Uint8Array, start: number, end: number, longest: number): number {
   const { simd, offset } = wordsOf(bytes);
-  return simd === undefined ? start : simd.unmaskShort(offset + start, offset + end, longest) - offset;
+  return simd!.unmaskShort(offset + start, offset + end, longest) - offset;
 }
 
 /** Up to this many bytes one loop over both costs less than copying and masking (measured). */

@@ -1,12 +1,13 @@
 /**
- * Masking, copying and the search for ASCII, 16 bytes at a time, and short frames one after the other: a WebAssembly module, written here instruction by
- * instruction, over memory of a fixed size. As fast as `memcpy`, where the loops of `masking.ts` and `utf8.ts` reach a
+ * Masking, copying and the search for ASCII, 16 bytes at a time, and short frames one after the other: a WebAssembly module,
+ * written here instruction by instruction, over memory of a fixed size. As fast as `memcpy`, where the loops of `masking.ts` and `utf8.ts` reach a
  * seventh of that; but only for bytes that lie in that memory (see `shared-memory.ts`; bench: masking, memory shared).
  *
  * The binary format: WebAssembly Core Specification 2.0 §5.
  */
 
-import { shortMaskedHeader } from './header.js';
+import { finBit, maskBit, shortMaskedHeader } from './header.js';
+import { opcodes } from './opcode.js';
 
 /** What the module does; all positions are those in its memory, `end` exclusive. */
 export interface Simd {
@@ -132,8 +133,8 @@ const unmaskShortBody = body(
   ],
   [...block, ...loop],
   [...get(at), ...constant(shortMaskedHeader), ...add, ...get(last), ...isMore, ...leaveIf],
-  [...get(at), ...loadByte, ...constant(0x81), ...subtract, ...constant(2), ...isNotLess, ...leaveIf],
-  [...get(at), ...loadByteAt(1), ...constant(0x80), ...xor, ...tee(length), ...get(longest), ...isMore, ...leaveIf],
+  [...get(at), ...loadByte, ...constant(finBit | opcodes.text), ...subtract, ...constant(2), ...isNotLess, ...leaveIf],
+  [...get(at), ...loadByteAt(1), ...constant(maskBit), ...xor, ...tee(length), ...get(longest), ...isMore, ...leaveIf],
   [...get(at), ...constant(shortMaskedHeader), ...add, ...get(length), ...add, ...tee(frameEnd)],
   [...get(last), ...isMore, ...leaveIf],
   [...get(at), ...loadWordAt(2), ...set(frameKey), ...move(at, shortMaskedHeader)],

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import * as assert from 'uvu/assert';
 import { suite } from '../support/suite.js';
 import { run } from './program.js';
@@ -102,6 +102,11 @@ main('refuses what it does not understand with exit code 2 and one line that say
     assert.is(code, 2);
     assert.is(stdout.length, 0);
   }
+});
+
+main('is a program once it is built, as npx in the clone makes it one only the first time', () => {
+  if (process.platform === 'win32') return;
+  assert.is(statSync(new URL('../../src/cli/main.js', import.meta.url)).mode & 0o111, 0o111);
 });
 
 main.run();
