@@ -3,7 +3,7 @@
  * the call may be a view of it: such a view shows what other connections receive and send.
  */
 import { Buffer } from 'node:buffer';
-import { Areas, sharedMemory } from '../frame/index.js';
+import { Areas, giveSpare, sharedMemory, takeSpare } from '../frame/index.js';
 
 /** Room for all that TLS hands over at once: one record (RFC 8446 §5.1). */
 const receiveBytes = 16 * 1024;
@@ -21,12 +21,7 @@ const reservedSlabs = 4;
 const longs = new Areas(1088 * 1024, 1);
 const longAreas = new WeakSet<Buffer>();
 
-/** Memory for long bursts is kept for the next ones: fresh memory costs more than filling it. So many, up to this size. */
-const maxKept = 2;
-const maxKeptBytes = 2 * 1024 * 1024;
-
 let receiving: Buffer | undefined;
-const kept: Buffer[] = [];
 
 /** Returns the buffer that sockets receive into (see `receiveInto`). */
 export function receiveBuffer(): Buffer {
@@ -78,14 +73,11 @@ export function takeLong(size: number, mayBeShared: boolean): Buffer {
     longAreas.add(area);
     return area;
   }
-  const index = kept.findIndex(({ length }) => length >= size);
-  return index < 0 ? Buffer.allocUnsafeSlow(size) : kept.splice(index, 1)[0]!;
+  return takeSpare(size, 2 * size) ?? Buffer.allocUnsafeSlow(size);
 }
 
-/** Takes memory back of which nobody holds a view any more; does not keep what is short. */
+/** Takes memory back of which nobody holds a view any more. */
 export function giveBackLong(memory: Buffer): void {
-  if (longAreas.has(memory)) return longs.giveBack(memory);
-  if (memory.length <= slabBytes || memory.length > maxKeptBytes) return;
-  kept.push(memory);
-  if (kept.length > maxKept) kept.shift();
+  if (longAreas.has(memory)) longs.giveBack(memory);
+  else giveSpare(memory);
 }

@@ -28,6 +28,6 @@ export { compressAlone, type DeflateOptions, defaultDeflateLevel, longestAtOnce 
 export { Protocol, type ProtocolOptions } from './protocol.js';
 export type { ProtocolHandler } from './receiver.js';
 export type { Role } from './role.js';
-export { Areas, sharedMemory } from './shared-memory.js';
+export { Areas, giveSpare, sharedMemory, takeSpare } from './shared-memory.js';
 export { type ClosingEvent, type ClosingState, closingTransitions } from './state.js';
 export { Utf8Validator } from './utf8.js';

@@ -1,7 +1,7 @@
 /** A message being put together from pieces, in one buffer that grows with its bytes, not with its fragments. */
 import { Buffer } from 'node:buffer';
 import { copyBytes } from './copy.js';
-import { Areas } from './shared-memory.js';
+import { Areas, giveSpare, takeSpare } from './shared-memory.js';
 
 /** A message may hold this much memory whatever has come of it. */
 const freeCapacity = 64 * 1024;
@@ -23,6 +23,8 @@ export class MessageAssembly {
   #length = 0;
   /** Whose area the memory is, if it is one. */
   #areas: Areas | undefined;
+  /** Whether the memory is for the next one when the message is forgotten. */
+  #isLent = false;
 
   /** Payload bytes held. */
   get length(): number {
@@ -66,26 +68,38 @@ export class MessageAssembly {
     const whole = this.#buffer;
     const isTooMuch = this.#areas !== undefined || whole.length > 2 * length;
     const taken = isTooMuch ? copyOf(whole, 0, length) : whole.length === length ? whole : whole.subarray(0, length);
+    if (!isTooMuch) this.#isLent = false;
     this.release();
     return taken;
   }
 
   /** Forgets the message. */
   release(): void {
-    this.#areas?.giveBack(this.#buffer);
+    if (this.#isLent) this.#giveBack();
     this.#areas = undefined;
+    this.#isLent = false;
     this.#buffer = nothing;
     this.#length = 0;
+  }
+
+  #giveBack(): void {
+    if (this.#areas === undefined) giveSpare(this.#buffer);
+    else this.#areas.giveBack(this.#buffer);
   }
 
   #grow(length: number, announcedBytes: number, isFinal: boolean, isLent: boolean): void {
     const mayCome = isFinal ? announcedBytes : Math.max(announcedBytes, 2 * length);
     const areas = isLent ? lent.find(({ size }) => size >= mayCome) : undefined;
     const area = areas?.take();
-    const grown = area ?? Buffer.allocUnsafeSlow(Math.min(mayCome, Math.max(freeCapacity, 4 * length)));
+    const size = Math.min(mayCome, Math.max(freeCapacity, 4 * length));
+    // What is handed over at its end is no spare: the next message would need fresh memory in its place.
+    const mayBeSpare = isLent || size < mayCome;
+    const spare = area === undefined && mayBeSpare ? takeSpare(Math.max(length, size / 2), size) : undefined;
+    const grown = area ?? spare ?? Buffer.allocUnsafeSlow(size);
     this.#buffer.copy(grown, 0, 0, this.#length);
-    this.#areas?.giveBack(this.#buffer);
+    this.#giveBack();
     this.#areas = area && areas;
+    this.#isLent = isLent;
     this.#buffer = grown;
   }
 }

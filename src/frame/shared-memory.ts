@@ -64,3 +64,31 @@ export class Areas {
     this.#free.push(area);
   }
 }
+
+/** So many are kept; a message that grows to its length has had four lengths. */
+const maxSpares = 8;
+const spares: WeakRef<Buffer>[] = [];
+
+/** Shorter memory is quickly had. */
+export const shortestSpare: number = 64 * 1024;
+
+/**
+ * Returns memory that somebody has done with, of `least` to `most` bytes, the last that was given, or `undefined`. The pages
+ * of fresh memory cost more than filling them (`npm run under-load`, sizes from 4 MiB).
+ */
+export function takeSpare(least: number, most: number): Buffer | undefined {
+  for (let index = spares.length - 1; index >= 0; index--) {
+    const memory = spares[index]!.deref();
+    if (memory === undefined || memory.length < least || memory.length > most) continue;
+    spares.splice(index, 1);
+    return memory;
+  }
+  return undefined;
+}
+
+/** Takes memory of which nobody holds a view any more. It is kept no longer than garbage is: until the next collection. */
+export function giveSpare(memory: Buffer): void {
+  if (memory.length <= shortestSpare) return;
+  spares.push(new WeakRef(memory));
+  if (spares.length > maxSpares) spares.shift();
+}

@@ -205,12 +205,14 @@ composing('are given back, and leave some for those who need one for a turn only
   giveBackSlab(short.at(-1)!);
 });
 
-composing('for long bursts are kept for the next one, unless they are very long', () => {
+composing('for long bursts is used by the next one, if that is at least half as long', () => {
   const long = takeLong(1_900_000, true);
   giveBackLong(long);
-  assert.is(takeLong(1_800_000, true), long);
-  giveBackLong(Buffer.alloc(3_000_000));
-  assert.is(takeLong(2_500_000, true).length, 2_500_000);
+  assert.is(takeLong(1_200_000, false), long);
+  giveBackLong(long);
+  assert.is.not(takeLong(300_000, false), long, 'a slow peer would hold what is far too long');
+  assert.is.not(takeLong(2_000_000, false), long);
+  assert.is(takeLong(1_900_000, false), long);
 });
 
 composing('for one burst of up to 1 MiB at a time is shared, for those who give it back in any case', () => {

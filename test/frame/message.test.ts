@@ -121,6 +121,55 @@ assembling('lends memory for what nobody takes, and has it back', () => {
   for (const one of many) assert.equal(one.take(), source);
 });
 
+/** Lends memory to one message of `value`, which comes in pieces of 16 KiB, and forgets it; returns that memory. */
+function pass(total: number, value: number): Buffer {
+  const assembly = new MessageAssembly();
+  const piece = Buffer.alloc(16 * kib, value);
+  for (let length = 0; length < total; length += piece.length)
+    assembly.append(piece, 0, Math.min(piece.length, total - length), total, true, true);
+  const { buffer } = assembly;
+  assert.ok(buffer.subarray(0, total).every((byte) => byte === value));
+  assembly.release();
+  return buffer;
+}
+
+assembling('puts long messages that nobody takes together in the same memory, one after the other', () => {
+  const total = 3 * 1024 * kib;
+  const first = pass(total, 1);
+  assert.is(pass(total, 2), first);
+  const shorter = pass(total - 5, 3);
+  assert.is.not(shorter, first, 'more than is announced is not held');
+  assert.is(pass(total, 4), first);
+});
+
+assembling(
+  'leaves memory that is not lent alone when the message is forgotten, as it may be inflated then (RFC 7692 §7.2.2)',
+  () => {
+    const total = 2 * 1024 * kib + 7;
+    const assembly = new MessageAssembly();
+    for (let length = 0; length < total; length += kib * 512)
+      assembly.append(Buffer.alloc(total), length, Math.min(total, length + kib * 512), total, true);
+    const { buffer } = assembly;
+    assembly.release();
+    assert.is.not(pass(total, 1), buffer);
+  },
+);
+
+assembling('never uses memory again that was handed over', () => {
+  const total = 3 * 1024 * kib + 1;
+  const take = (value: number, isLent: boolean): Buffer => {
+    const assembly = new MessageAssembly();
+    const piece = Buffer.alloc(total, value);
+    for (let length = 0; length < total; length += 16 * kib)
+      assembly.append(piece, length, Math.min(total, length + 16 * kib), total, true, isLent);
+    return assembly.take();
+  };
+  const taken = [take(1, true), take(2, false), take(3, true), take(4, false)];
+  pass(total, 5);
+  assert.is(new Set(taken.map(({ buffer }) => buffer)).size, 4);
+  for (const [index, message] of taken.entries()) assert.ok(message.every((byte) => byte === index + 1));
+});
+
 assembling('gives lent memory back when a connection is over in the middle of a message', () => {
   const half = hex('02fe 1000 00000000 6162');
   const hold = (): void => {
