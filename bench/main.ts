@@ -45,7 +45,7 @@ a quiet machine.
   --list         lists the subjects, and which cannot be measured here
   --help         shows this
 
-The peers are installed into bench/ if they are missing.
+Peers that are to be measured are installed into bench/ if they are missing.
 `;
 
 interface Arguments {
@@ -215,7 +215,9 @@ function render(report: Report): void {
 async function main(given: Arguments): Promise<void> {
   if (given.action === 'help') return void process.stdout.write(help);
   if (given.action === 'render') return render(JSON.parse(readFileSync(results('latest.json'), 'utf8')) as Report);
-  installPeers(say);
+  const isOwn = (id: string): boolean => id === 'raw' || id.startsWith('ours');
+  const wantsPeers = given.subjects.length === 0 || !given.subjects.every(isOwn);
+  if (given.action === 'measure' && wantsPeers) installPeers(say);
   if (given.action === 'list') {
     for (const { id, label, missing } of describeSubjects()) {
       process.stdout.write(`${id.padEnd(16)}${label}${missing === undefined ? '' : ` (not here: ${missing})`}\n`);

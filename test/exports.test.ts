@@ -56,6 +56,7 @@ const doors: Readonly<Record<string, readonly string[]>> = {
     'encodeAnyFrame',
     'encodeClosePayload',
     'encodeServerFrame',
+    'giveSpare',
     'isControlOpcode',
     'isReceivableCloseCode',
     'isSendableCloseCode',
@@ -71,6 +72,7 @@ const doors: Readonly<Record<string, readonly string[]>> = {
     'protocolFaults',
     'readMaskingKey',
     'sharedMemory',
+    'takeSpare',
     'writeMaskingKey',
   ],
   './handshake': [

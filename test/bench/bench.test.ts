@@ -17,7 +17,7 @@ import { markdown, renewed, shownRatio } from '../../bench/markdown.js';
 import { measureEcho, measureFairness, measureHandshakes, measureIdle, measureSend } from '../../bench/measure.js';
 import { benchFolder, loadWs } from '../../bench/peers.js';
 import { type Report, reportFormat } from '../../bench/report.js';
-import { echoRows, handshakeRows, loadOptions } from '../../bench/rows.js';
+import { type EchoRow, echoRows, handshakeRows, loadOptions } from '../../bench/rows.js';
 import { quickSettings, type Settings } from '../../bench/settings.js';
 import { quantile, ratio, summarize, verdict } from '../../bench/statistics.js';
 import { subjects } from '../../bench/subjects/registry.js';
@@ -128,9 +128,14 @@ benchmarks(
       if (bed.withoutC !== undefined) console.log(`THE LOAD IN C WAS NOT TESTED: ${bed.withoutC}`);
       const entries = named('raw', 'ours', 'ours-message', 'ours-public');
       const rows = [];
-      for (const row of echoRows.filter(({ size }) => size === 125 || size === 1024 || size === 1024 * 1024)) {
-        const able = entries.filter(
-          ({ subject }) => row.kind !== 'compressed' || (subject.compresses && subject.kind === 'ws'),
+      // Every scenario and every kind, most of them at one size.
+      const isWanted = ({ size, kind }: EchoRow): boolean => size === (kind === 'compressed' ? 1024 : 125);
+      for (const row of echoRows.filter((one) => isWanted(one) || one.size === 1024 * 1024)) {
+        // The other two forms of ours in one scenario.
+        const able = entries.filter(({ subject }) =>
+          row.kind === 'compressed'
+            ? subject.compresses && subject.kind === 'ws'
+            : ['raw', 'ours'].includes(subject.id) || row.scenario === 'L',
         );
         rows.push(...(await measureEcho(bed, row, able, 1, tiny, quiet)));
       }
