@@ -1,9 +1,12 @@
-// What a second process behind the same port gives: `npm run scaling [-- ROUNDS]`, about three minutes. `mtls-ws serve` beside
-// the echo of plain node:tls, each as workers of node:cluster; the load is that of bench/load in C, in two processes. Load and
-// servers share all cores, so the rate ends where the machine does: CPU time is the figure to trust. Prints a table in Markdown.
+// What more processes behind the same port give: `npm run scaling [-- ROUNDS]`, about three minutes. `mtls-ws serve` beside the echo
+// of plain node:tls, each as workers of node:cluster; the load is that of bench/load in C, in two processes. Load and servers share all
+// cores, so the rate ends where the machine does: CPU time is the figure to trust.
+// `--share 0.2` gives each worker so much of a core and no more, and measures 1, 2 and 4 workers: as long as load and workers together
+// need less than the machine has, the rate is what workers gain beside each other. As root, with the control groups of Linux (version
+// 1); about ten minutes. Prints a table in Markdown.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -13,7 +16,11 @@ import { ratio, summarize } from '../dist/bench/statistics.js';
 import { createDevelopmentPki } from '../dist/src/tls/pki/index.js';
 import { readOptions } from './options.mjs';
 
-const [rounds = 5] = readOptions(import.meta.url, {}, 'numbers').positionals;
+const given = readOptions(import.meta.url, { share: { type: 'string', default: '0' } }, 'numbers');
+
+const share = Number(given.share);
+const [rounds = share > 0 ? 3 : 5] = given.positionals;
+const counts = share > 0 ? [1, 2, 4] : [1, 2];
 const built = buildLoad();
 if ('missing' in built) {
   console.error(built.missing);
@@ -42,13 +49,38 @@ const subjects = {
   'mtls-ws': { kind: 'ws', command: [beside('../dist/src/cli/main.js'), 'serve', '--compress'] },
   'node:tls': { kind: 'raw', command: [beside('../bench/subjects/raw.mjs')] },
 };
-const echo = (options) => ({ command: 'echo', options: { warmup: 0.3, seconds: 1.5, connections: 32, ...options } });
+// A worker with a share of a core needs as much longer to have its code compiled.
+const times = share > 0 ? { warmup: 3, seconds: 3 } : { warmup: 0.3, seconds: 1.5 };
+const echo = (options) => ({ command: 'echo', options: { ...times, connections: 32, ...options } });
 const scenarios = {
   'full handshake': { command: 'handshake', options: { mode: 'full', concurrency: 8, count: 400, warmup: 0 } },
   '125 B, one in flight': echo({ size: 125 }),
   '1 KiB, 16 in flight': echo({ size: 1024, 'in-flight': 16 }),
   '1 KiB compressed, 16 in flight': echo({ size: 1024, 'in-flight': 16, deflate: true }),
 };
+
+const groups = [];
+
+/** Lets a process have `share` of a core in every 20 ms, and no more. */
+function limit(pid) {
+  const group = `/sys/fs/cgroup/cpu/mtls-ws-scaling-${pid}`;
+  mkdirSync(group);
+  groups.push(group);
+  writeFileSync(join(group, 'cpu.cfs_period_us'), '20000');
+  writeFileSync(join(group, 'cpu.cfs_quota_us'), String(Math.round(share * 20_000)));
+  writeFileSync(join(group, 'cgroup.procs'), String(pid));
+}
+
+if (share > 0) {
+  try {
+    limit(process.pid);
+    writeFileSync('/sys/fs/cgroup/cpu/cgroup.procs', String(process.pid));
+    rmdirSync(groups.pop());
+  } catch (error) {
+    console.error(`--share needs root and the control groups of Linux, version 1: ${error.message}`);
+    process.exit(1);
+  }
+}
 
 /** CPU time of all threads of a process, in nanoseconds. */
 function cpuOf(pid) {
@@ -79,15 +111,31 @@ async function measure({ port, pids, primary }, kind, { command, options }) {
 
 const sum = (numbers) => numbers.reduce((total, number) => total + number, 0);
 
+/** A group is empty a moment after its process has ended. */
+async function removeGroups() {
+  for (const group of groups.splice(0)) {
+    for (let tries = 0; ; tries++) {
+      try {
+        rmdirSync(group);
+        break;
+      } catch (error) {
+        if (tries === 100) throw error;
+        await new Promise((resolve) => setTimeout(resolve, 10));
+      }
+    }
+  }
+}
+
 /** Figures by scenario, subject and number of workers: an array with one of each round. */
 const figures = {};
 try {
   for (let round = 0; round < rounds; round++) {
     for (const [name, { kind, command }] of Object.entries(subjects)) {
-      for (const workers of round % 2 === 0 ? [1, 2] : [2, 1]) {
+      for (const workers of round % 2 === 0 ? counts : counts.toReversed()) {
         const args = [beside('scaling/primary.mjs'), workers, ...command, '--port', '0', ...serverFlags];
         const child = spawn(process.execPath, args.map(String), { stdio: ['ignore', 'pipe', 'inherit'] });
         const target = { ...JSON.parse(await nextLine(child)), primary: child.pid };
+        if (share > 0) for (const pid of target.pids) limit(pid);
         for (const [scenario, what] of Object.entries(scenarios)) {
           if (what.options.deflate && kind === 'raw') continue;
           const result = await measure(target, kind === 'ws' && what.command === 'echo' ? 'binary' : kind, what);
@@ -98,6 +146,7 @@ try {
         }
         child.kill('SIGTERM');
         await once(child, 'exit');
+        await removeGroups();
       }
     }
   }
@@ -111,29 +160,45 @@ const spread = ({ median, low, high }) => `${median.toFixed(2)} (${low.toFixed(2
 console.log(
   `Node ${process.version}, ${cpus().length} × ${cpus()[0].model}, medians of ${rounds} rounds (lowest–highest)\n`,
 );
-console.log(
-  '| what | server | a second, 1 worker | 2 workers | CPU µs each, 1 worker | 2 workers | rate 2 ÷ 1 | CPU 1 ÷ 2 |',
-);
-console.log('|---|---|--:|--:|--:|--:|--:|--:|');
-const loads = [];
-for (const scenario of Object.keys(scenarios)) {
-  for (const name of Object.keys(subjects)) {
-    const results = figures[`${scenario} ${name}`];
-    if (results === undefined) continue;
-    const of = (workers, key) => results[workers].map((result) => result[key]);
-    const cells = [
-      median(of(1, 'rate')),
-      median(of(2, 'rate')),
-      median(of(1, 'cpu')),
-      median(of(2, 'cpu')),
-      spread(ratio(of(2, 'rate'), of(1, 'rate'))),
-      spread(ratio(of(1, 'cpu'), of(2, 'cpu'))),
-    ];
-    console.log(`| ${[scenario, name, ...cells].join(' | ')} |`);
-    const key = scenario === 'full handshake' ? 'primary' : 'load';
-    loads.push(`${scenario}, ${name}: ${key} ${median([...of(1, key), ...of(2, key)])} µs`);
+
+/** One row for each scenario and server that was measured: `cells` of its results by number of workers. */
+function printTable(head, cells) {
+  console.log(`| what | server | ${head.join(' | ')} |`);
+  console.log(`|---|---|${head.map(() => '--:').join('|')}|`);
+  for (const scenario of Object.keys(scenarios)) {
+    for (const name of Object.keys(subjects)) {
+      const results = figures[`${scenario} ${name}`];
+      if (results === undefined) continue;
+      const of = (workers, key) => results[workers].map((result) => result[key]);
+      console.log(`| ${[scenario, name, ...cells(of, scenario, name)].join(' | ')} |`);
+    }
   }
 }
-console.log(
-  `\nCPU time of the load for each message, and of the primary process within that of a handshake:\n${loads.join('\n')}`,
-);
+
+if (share > 0) {
+  console.log(`Each worker has ${share} of a core.\n`);
+  printTable(['a second, 1 worker', '2 workers', '4 workers', '2 ÷ 1', '4 ÷ 1'], (of) => [
+    ...counts.map((workers) => median(of(workers, 'rate'))),
+    ...[2, 4].map((workers) => spread(ratio(of(workers, 'rate'), of(1, 'rate')))),
+  ]);
+} else {
+  const loads = [];
+  printTable(
+    ['a second, 1 worker', '2 workers', 'CPU µs each, 1 worker', '2 workers', 'rate 2 ÷ 1', 'CPU 1 ÷ 2'],
+    (of, scenario, name) => {
+      const key = scenario === 'full handshake' ? 'primary' : 'load';
+      loads.push(`${scenario}, ${name}: ${key} ${median([...of(1, key), ...of(2, key)])} µs`);
+      return [
+        median(of(1, 'rate')),
+        median(of(2, 'rate')),
+        median(of(1, 'cpu')),
+        median(of(2, 'cpu')),
+        spread(ratio(of(2, 'rate'), of(1, 'rate'))),
+        spread(ratio(of(1, 'cpu'), of(2, 'cpu'))),
+      ];
+    },
+  );
+  console.log(
+    `\nCPU time of the load for each message, and of the primary process within that of a handshake:\n${loads.join('\n')}`,
+  );
+}
