@@ -73,9 +73,10 @@ export function charts(report: Report): ReadonlyMap<string, string> {
     );
   }
 
+  const ratios = ['ours', 'ours-message', 'ours-public', 'ws'];
   const rows = echoRows.flatMap((row) => {
     const results = resultsOf(report, row);
-    const bars = ['ours', 'ours-public', 'ws'].flatMap((id) => {
+    const bars = ratios.flatMap((id) => {
       const ratio = results.find(({ subject }) => subject === id)?.ratioToRaw;
       return ratio === undefined ? [] : [{ look: looks[id]!, value: ratio.median, low: ratio.low, high: ratio.high }];
     });
@@ -86,8 +87,8 @@ export function charts(report: Report): ReadonlyMap<string, string> {
       'ratio.svg',
       ratioChart({
         title: 'CPU time for each message, as a multiple of plain node:tls without WebSocket',
-        sub: `${where}. Thin lines: lowest and highest round. Black marks: the targets.`,
-        legend: ['ours', 'ours-public', 'ws'].map((id) => ({ look: looks[id]!, label: label(id) })),
+        sub: `${where}. Thin lines: lowest and highest round. Diamonds: targets of the first bar.`,
+        legend: ratios.map((id) => ({ look: looks[id]!, label: label(id) })),
         rows,
       }),
     );

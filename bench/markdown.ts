@@ -51,6 +51,7 @@ export function mainTable(report: Report): string {
         }),
         `**${shownRatio(ours?.ratioToRaw, ours?.rounds ?? 0)}**`,
         shownTarget(row.target, ours?.ratioToRaw),
+        shownRatio(of('ours-message')?.ratioToRaw, ours?.rounds ?? 0),
         shownRatio(of('ours-public')?.ratioToRaw, ours?.rounds ?? 0),
         shownRatio(ours?.ratioToWs, ours?.rounds ?? 0),
         ours === undefined ? '' : spread(ours.cpuUs),
@@ -68,7 +69,7 @@ export function mainTable(report: Report): string {
     'mtls-ws ÷ raw',
     'target',
   ];
-  return table([...head, 'documented ÷ raw', 'mtls-ws ÷ ws', 'spread'], rows);
+  return table([...head, '`message` ÷ raw', 'documented ÷ raw', 'mtls-ws ÷ ws', 'spread'], rows);
 }
 
 export function handshakeTable(report: Report): string {

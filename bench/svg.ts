@@ -9,13 +9,13 @@ export interface Series {
 
 const style = `<style>
   text { font: 12px system-ui, sans-serif; fill: #333 } .title { font-size: 15px; font-weight: 600 } .sub { fill: #666 }
-  .grid { stroke: #8884; stroke-width: 1 } .one { stroke: #333; stroke-width: 1.5 } .mark { stroke: #333; stroke-width: 2 }
+  .grid { stroke: #8884; stroke-width: 1 } .one { stroke: #333; stroke-width: 1.5 } .mark { stroke: #fff; stroke-width: 1; fill: #111 }
   .line { fill: none; stroke-width: 2.2 } .bar { stroke: none }
   .a { --c: #0b6bcb } .a2 { --c: #67a9e8 } .a3 { --c: #7a5bd6 } .raw { --c: #777 } .w { --c: #d9480f } .w2 { --c: #f0a34a }
   .o1 { --c: #2b8a3e } .o2 { --c: #a61e8a } .o3 { --c: #0a8f8f } .o4 { --c: #8a6d00 } .o5 { --c: #b02a4c } .o6 { --c: #5c7cfa }
   .line { stroke: var(--c) } .dot, .bar { fill: var(--c) } .name { fill: var(--c); font-weight: 600 }
   @media (prefers-color-scheme: dark) {
-    text { fill: #ddd } .sub { fill: #aaa } .one, .mark { stroke: #eee } .raw { --c: #aaa } .a { --c: #4da3ff } .w { --c: #ff8352 }
+    text { fill: #ddd } .sub { fill: #aaa } .one { stroke: #eee } .mark { stroke: #111; fill: #fff } .raw { --c: #aaa } .a { --c: #4da3ff } .w { --c: #ff8352 }
     .o1 { --c: #69db7c } .o2 { --c: #e599f7 } .o3 { --c: #3bc9db } .o4 { --c: #e0c341 } .o5 { --c: #ff8fab } .a3 { --c: #b197fc }
   }
 </style>`;
@@ -35,6 +35,12 @@ function text(
 
 function line(x1: number, y1: number, x2: number, y2: number, look: string): string {
   return `<line x1="${round(x1)}" y1="${round(y1)}" x2="${round(x2)}" y2="${round(y2)}" class="${look}"/>`;
+}
+
+/** What stands out on a bar, on a line and on the axis. */
+function diamond(x: number, y: number): string {
+  const [a, b] = [6, 8];
+  return `<path class="mark" d="M${round(x)} ${round(y - b)}l${a} ${b}l-${a} ${b}l-${a} -${b}z"/>`;
 }
 
 function picture(width: number, height: number, title: string, sub: string, parts: readonly string[]): string {
@@ -136,7 +142,7 @@ export function ratioChart({ title, sub, rows, legend }: BarChart): string {
   const [width, left, top, right, barHeight] = [860, 150, 84, 96, 11];
   const rowHeight = Math.max(...rows.map(({ bars }) => bars.length)) * (barHeight + 2) + 10;
   const height = top + rows.length * rowHeight + 30;
-  const values = rows.flatMap(({ bars, target }) => [...bars.map(({ value }) => value), target ?? 1]);
+  const values = rows.flatMap(({ bars, target }) => [...bars.flatMap(({ value, low }) => [value, low]), target ?? 1]);
   const powers = [
     Math.min(-1, Math.floor(Math.log2(Math.min(...values)))),
     Math.max(1, Math.ceil(Math.log2(Math.max(...values)))),
@@ -165,7 +171,8 @@ export function ratioChart({ title, sub, rows, legend }: BarChart): string {
           const [from, to] = [Math.min(place(value), place(1)), Math.max(place(value), place(1))];
           // The number stands behind all that is drawn on its side.
           const marks = i === 0 && target !== undefined ? [low, high, target] : [low, high];
-          const beyond = value < 1 ? place(Math.min(...marks)) - 4 : place(Math.max(...marks, 1)) + 4;
+          const gap = i === 0 && target !== undefined ? 10 : 4;
+          const beyond = value < 1 ? place(Math.min(...marks)) - gap : place(Math.max(...marks, 1)) + gap;
           return [
             `<g class="${look}"><rect class="bar" x="${round(from)}" y="${round(at)}" width="${round(Math.max(1, to - from))}" height="${barHeight}"/>`,
             line(place(low), at + barHeight / 2, place(high), at + barHeight / 2, 'one'),
@@ -173,7 +180,7 @@ export function ratioChart({ title, sub, rows, legend }: BarChart): string {
             '</g>',
           ].join('');
         }),
-        ...(target === undefined ? [] : [line(place(target), y - 3, place(target), y + barHeight + 3, 'mark')]),
+        ...(target === undefined ? [] : [diamond(place(target), y + barHeight / 2)]),
       ];
     }),
   ]);
