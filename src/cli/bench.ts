@@ -78,7 +78,8 @@ measure that load alone.
 Every byte that comes back is compared: one that differs ends it with exit code 1.
 C pipelines messages, W64 has 64 in flight, M has one in flight on each of 64
 connections, L one in all. The load is made in JavaScript, and costs about as
-much as the server: for exact figures see docs/performance.md.`,
+much as the server: compare these figures with each other, and not with those of
+docs/performance.md, whose load is in C.`,
   run: async (settings, url) => {
     const stopping = new AbortController();
     onInterrupt(() => stopping.abort());

@@ -107,7 +107,8 @@ function labelled(
 
 /** Cuts a command between words, in the way of a shell, so that it can be copied. */
 function commandLines(command: string, width: number): string[] {
-  const words = command.match(/(?:'[^']*'|"[^"]*"|[^\s'"])+/g) ?? [];
+  // A flag and its value are one.
+  const words = command.match(/(?:--[\w-]+ (?=[^-\s]))?(?:'[^']*'|"[^"]*"|[^\s'"])+/g) ?? [];
   const lines: string[] = [];
   let line = '';
   for (const word of words) {

@@ -111,7 +111,7 @@ export const identityFaults: Readonly<Record<IdentityCode, IdentityFault>> = {
     section: 'RFC 8446 §4.4.2.4',
   },
   'server-name-mismatch': {
-    words: 'the certificate is for other names',
+    words: 'the certificate is not for this name',
     hint: 'issue the certificate with the name in its subjectAltName (the common name is not looked at), or connect by a name that is there',
     section: 'RFC 9525 §6',
   },
