@@ -23,7 +23,7 @@ export const fullSettings: Settings = {
   otherRounds: 3,
   seconds: 0.6,
   warmup: 0.25,
-  handshakes: 300,
+  handshakes: 500,
   idleConnections: 5000,
   sendShare: 1,
   codecSample: 15,

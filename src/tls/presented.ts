@@ -1,7 +1,8 @@
 /**
- * What a peer presented, as DER. It is read with `getPeerCertificate`, for its `raw` alone: on Node 20 and 22 each call of
- * `getPeerX509Certificate` loses some 5 KiB of native memory for good (M18).
+ * What a peer presented, as DER. The leaf is read out of the TLS session, and the rest with `getPeerCertificate`, for its `raw`
+ * alone: on Node 20 and 22 each call of `getPeerX509Certificate` loses some 5 KiB of native memory for good (M18).
  */
+import type { Buffer } from 'node:buffer';
 import type { DetailedPeerCertificate, TLSSocket } from 'node:tls';
 import { identityFromChain, type PeerIdentity } from './identity.js';
 
@@ -18,18 +19,21 @@ export interface Presented {
  * Returns what the peer of a complete TLS handshake presented; `undefined` when that is nothing. Reads no more than
  * `limit` certificates and one more.
  *
- * @param suffices whether nothing else has to be known than the leaf: reading all of them costs a sixth of the whole TLS
+ * @param leafInSession what `leafOfSession` returned
+ * @param leafAlone what is known of a leaf, if nothing else has to be: reading all of them costs a sixth of the whole TLS
  *   handshake (measured), as OpenSSL copies each and decodes its key again
  */
 export function readPresented(
   socket: TLSSocket,
   limit: number,
-  suffices: (leaf: Buffer) => boolean,
+  leafInSession: Buffer | undefined,
+  leafAlone: (leaf: Buffer) => Pick<Presented, 'rsaBits'> | undefined,
 ): Presented | undefined {
   // Typed as always there, but empty without a certificate, and null once the socket is destroyed.
-  const first = socket.getPeerCertificate(false) as Partial<DetailedPeerCertificate> | null;
-  if (first?.raw === undefined) return undefined;
-  if (suffices(first.raw)) return { chain: [first.raw], length: 1, rsaBits: rsaBitsOf(first) };
+  const first = leafInSession ?? (socket.getPeerCertificate(false) as DetailedPeerCertificate | null)?.raw;
+  if (first === undefined) return undefined;
+  const known = leafAlone(first);
+  if (known !== undefined) return { chain: [first], length: 1, rsaBits: known.rsaBits };
   const leaf: Partial<DetailedPeerCertificate> = socket.getPeerCertificate(true);
   const chain: Buffer[] = [];
   let next: Partial<DetailedPeerCertificate> | undefined = leaf;
@@ -41,11 +45,11 @@ export function readPresented(
     next = next.issuerCertificate;
   }
   const endsInRoot = next !== undefined && next === last && chain.length > 1;
-  return { chain, length: endsInRoot ? chain.length - 1 : chain.length, rsaBits: rsaBitsOf(leaf) };
-}
-
-function rsaBitsOf({ modulus, bits }: Partial<DetailedPeerCertificate>): number | undefined {
-  return modulus === undefined ? undefined : bits;
+  return {
+    chain,
+    length: endsInRoot ? chain.length - 1 : chain.length,
+    rsaBits: leaf.modulus === undefined ? undefined : leaf.bits,
+  };
 }
 
 /**

@@ -22,6 +22,7 @@ import type { Revocation } from './revocation.js';
 import type { SubjectAltNames } from './san.js';
 import { matchServerName } from './server-name.js';
 import type { SpiffeId } from './spiffe-id.js';
+import { leafOfSession } from './undocumented.js';
 
 /** What the TLS handshake agreed on. */
 export interface TlsParameters {
@@ -189,8 +190,15 @@ function provenChain(
   return chain;
 }
 
+/** A leaf that an anchor has signed. */
+interface IssuedLeaf {
+  readonly identity: Omit<LeafIdentity, 'der'>;
+  /** Of an RSA key. */
+  readonly rsaBits: number | undefined;
+}
+
 /** What is in leaves that an anchor has signed, by their DER: the oldest is forgotten first. Nobody can change it. */
-const issuedLeaves = new WeakMap<readonly X509Certificate[], Map<string, Omit<LeafIdentity, 'der'>>>();
+const issuedLeaves = new WeakMap<readonly X509Certificate[], Map<string, IssuedLeaf>>();
 const maxIssuedLeaves = 512;
 const maxIssuedLeafBytes = 8 * 1024;
 
@@ -201,21 +209,21 @@ const maxIssuedLeafBytes = 8 * 1024;
  *
  * @throws DerError as `identityFromChain`
  */
-function issuedByAnchor(der: Buffer, anchors: readonly X509Certificate[]): LeafIdentity | undefined {
-  const known = issuedLeaves.get(anchors) ?? new Map<string, Omit<LeafIdentity, 'der'>>();
+function issuedByAnchor(der: Buffer, anchors: readonly X509Certificate[]): IssuedLeaf | undefined {
+  const known = issuedLeaves.get(anchors) ?? new Map<string, IssuedLeaf>();
   const bytes = der.toString('latin1');
   let leaf = known.get(bytes);
   if (leaf === undefined) {
-    if (anchors.length === 0 || provenChain([der], anchors)?.length !== 2) return undefined;
-    const { der: _, chain: __, ...parsed } = identityFromChain([der]);
-    leaf = parsed;
+    const chain = provenChain([der], anchors);
+    if (chain?.length !== 2) return undefined;
+    const { der: _, chain: __, ...identity } = identityFromChain([der]);
+    leaf = { identity, rsaBits: chain[0]!.publicKey.asymmetricKeyDetails?.modulusLength };
     if (der.length <= maxIssuedLeafBytes) {
       if (known.size === maxIssuedLeaves) known.delete(known.keys().next().value!);
       issuedLeaves.set(anchors, known.set(bytes, leaf));
     }
   }
-  // Dates are the only thing in it that can be changed.
-  return { ...leaf, validFrom: new Date(leaf.validFrom), validTo: new Date(leaf.validTo), der };
+  return leaf;
 }
 
 /** Whether a trust anchor is still one; what counts is its name and its key, and so a renewed certificate does. */
@@ -252,9 +260,14 @@ export function verifyPeerOf(
     const resumed = socket.isSessionReused() === true;
     const { anchors = [], revocation } = policy;
     let known: LeafIdentity | undefined;
-    const seen = readPresented(socket, maxChainLength, (leaf) => {
-      known = issuedByAnchor(leaf, anchors);
-      return known !== undefined;
+    const inSession = policy.peerRole === 'client' ? leafOfSession(socket) : undefined;
+    const seen = readPresented(socket, maxChainLength, inSession, (der) => {
+      const leaf = issuedByAnchor(der, anchors);
+      if (leaf === undefined) return undefined;
+      const { validFrom, validTo } = leaf.identity;
+      // Dates are the only thing in it that can be changed.
+      known = { ...leaf.identity, validFrom: new Date(validFrom), validTo: new Date(validTo), der };
+      return leaf;
     });
     const chain = seen?.chain ?? (resumed ? policy.presentedBefore : undefined);
     // An authorized session need not have a certificate (M3): none is a refusal of its own.

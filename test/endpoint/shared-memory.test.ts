@@ -297,12 +297,13 @@ composing.run();
 
 const publicPaths = suite('documented paths alone (MTLS_WS_PUBLIC_PATHS=1)');
 
-for (const subject of ['connection', 'compression', 'hostile-peers', 'shared-memory']) {
-  publicPaths(`pass the tests of ${subject} as well`, async () => {
+const subjects = ['endpoint/connection', 'endpoint/compression', 'endpoint/hostile-peers', 'endpoint/shared-memory'];
+for (const subject of [...subjects, 'tls/verified-peer', 'endpoint/session']) {
+  publicPaths(`pass the tests of ${subject.split('/')[1]} as well`, async () => {
     // This file runs itself once, not for ever.
     if (usesPublicPaths) return;
     const run = fileURLToPath(new URL('../run.js', import.meta.url));
-    const child = spawn(process.execPath, [run, `endpoint/${subject}`], {
+    const child = spawn(process.execPath, [run, subject], {
       env: { ...process.env, MTLS_WS_PUBLIC_PATHS: '1' },
     });
     let output = '';

@@ -679,7 +679,8 @@ undocumented('without the event `secure` a refusal says less, and is one', async
 });
 
 undocumented('a certificate that cannot be read is not shown, and refused', async () => {
-  const { getPeerCertificate } = tls.TLSSocket.prototype;
+  const { getPeerCertificate, getSession } = tls.TLSSocket.prototype;
+  tls.TLSSocket.prototype.getSession = () => undefined;
   // Node's own client, in the same process, reads certificates by the same function.
   tls.TLSSocket.prototype.getPeerCertificate = function (this: tls.TLSSocket, detailed?: boolean) {
     if ((this as { _tlsOptions?: { isServer?: boolean } })._tlsOptions?.isServer === true)
@@ -698,6 +699,7 @@ undocumented('a certificate that cannot be read is not shown, and refused', asyn
     });
   } finally {
     tls.TLSSocket.prototype.getPeerCertificate = getPeerCertificate;
+    tls.TLSSocket.prototype.getSession = getSession;
   }
 });
 
