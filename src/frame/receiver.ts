@@ -46,6 +46,7 @@ export class Receiver implements FrameSink {
   readonly #handler: ProtocolHandler;
   readonly #move: (event: 'receive-close' | 'fail') => void;
   readonly #assembly: MessageAssembly = new MessageAssembly();
+  #isAssembledInUse = false;
   readonly #text: Utf8Validator = new Utf8Validator();
   /** A control frame that comes in pieces. */
   #control: Buffer | undefined;
@@ -108,15 +109,20 @@ export class Receiver implements FrameSink {
       this.#deliver(bytes, start, end, isText);
     } else {
       this.#assembly.append(bytes, start, end, frame.announcedBytes, frame.isFinal, this.lending);
-      this.#deliver(this.#assembly.buffer, 0, this.#assembly.length, isText);
-      this.#assembly.release();
+      this.#isAssembledInUse = true;
+      try {
+        this.#deliver(this.#assembly.buffer, 0, this.#assembly.length, isText);
+      } finally {
+        this.#isAssembledInUse = false;
+        this.#assembly.release();
+      }
     }
     return !this.paused;
   }
 
-  /** Forgets an unfinished message. */
+  /** Forgets an unfinished message. One that its handler looks at is forgotten when that returns. */
   release(): void {
-    this.#assembly.release();
+    if (!this.#isAssembledInUse) this.#assembly.release();
   }
 
   control(bytes: Buffer, start: number, end: number, opcode: number, isLast: boolean): boolean {

@@ -1,5 +1,5 @@
 import * as assert from 'uvu/assert';
-import { FrameEncoder } from '../../src/frame/index.js';
+import { FrameEncoder, Protocol, takeSpare } from '../../src/frame/index.js';
 import { copyOf, MessageAssembly } from '../../src/frame/message.js';
 import { suite } from '../support/suite.js';
 import { hex, LimitExceededError, outcome, record, refuses } from './kit.js';
@@ -121,6 +121,8 @@ assembling('lends memory for what nobody takes, and has it back', () => {
   for (const one of many) assert.equal(one.take(), source);
 });
 
+const silent = { chunk() {}, ping() {}, pong() {}, close() {}, violation() {} };
+
 /** Lends memory to one message of `value`, which comes in pieces of 16 KiB, and forgets it; returns that memory. */
 function pass(total: number, value: number): Buffer {
   const assembly = new MessageAssembly();
@@ -190,6 +192,32 @@ assembling('gives lent memory back when a connection is over in the middle of a 
   assert.is(after.buffer, memory);
   after.release();
 });
+assembling('keeps what a handler looks at for it, though the connection ends within its call', () => {
+  const length = 2 * 1024 * kib;
+  const header = Buffer.from([0x02, 0xff, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+  header.writeUInt32BE(length, 6);
+  let looksAt: Buffer | undefined;
+  const protocol = new Protocol({
+    role: 'server',
+    handler: {
+      ...silent,
+      message: (buffer, start, end) => {
+        looksAt = buffer;
+        assert.is(end - start, length + 1);
+        protocol.release();
+        for (let spare = takeSpare(1, 2 ** 30); spare !== undefined; spare = takeSpare(1, 2 ** 30))
+          assert.is.not(spare, buffer);
+      },
+    },
+  });
+  protocol.lending = true;
+  protocol.receive(Buffer.concat([header, Buffer.alloc(length)]));
+  protocol.receive(hex('8081 00000000 00'));
+  assert.ok(looksAt !== undefined);
+  assert.is(protocol.assembledBytes, 0);
+  assert.is(takeSpare(length, 2 ** 30), looksAt, 'and is for the next one afterwards');
+});
+
 assembling.run();
 
 const limiting = suite('limits of a message (RFC 6455 §10.4)');
