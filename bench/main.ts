@@ -42,10 +42,9 @@ a quiet machine.
   --json FILE    writes the figures there; default bench/results/latest.json,
                  with Markdown and charts, for a whole run, and none otherwise
   --render       draws tables and charts again from bench/results/latest.json
-  --list         lists the subjects, and which cannot be measured here
+  --list         lists the subjects, and which are not here; peers are
+                 installed when they are measured
   --help         shows this
-
-Peers that are to be measured are installed into bench/ if they are missing.
 `;
 
 interface Arguments {
@@ -216,7 +215,9 @@ async function main(given: Arguments): Promise<void> {
   if (given.action === 'help') return void process.stdout.write(help);
   if (given.action === 'render') return render(JSON.parse(readFileSync(results('latest.json'), 'utf8')) as Report);
   const isOwn = (id: string): boolean => id === 'raw' || id.startsWith('ours');
-  const wantsPeers = given.subjects.length === 0 || !given.subjects.every(isOwn);
+  const parts = ['codec', 'compression'];
+  const wantsPeers =
+    given.subjects.length === 0 || !given.subjects.every(isOwn) || given.only.some((part) => parts.includes(part));
   if (given.action === 'measure' && wantsPeers) installPeers(say);
   if (given.action === 'list') {
     for (const { id, label, missing } of describeSubjects()) {

@@ -142,7 +142,10 @@ export function ratioChart({ title, sub, rows, legend }: BarChart): string {
   const [width, left, top, right, barHeight] = [860, 150, 84, 96, 11];
   const rowHeight = Math.max(...rows.map(({ bars }) => bars.length)) * (barHeight + 2) + 10;
   const height = top + rows.length * rowHeight + 30;
-  const values = rows.flatMap(({ bars, target }) => [...bars.flatMap(({ value, low }) => [value, low]), target ?? 1]);
+  const values = rows.flatMap(({ bars, target }) => [
+    ...bars.flatMap(({ value, low, high }) => [value, low, high]),
+    target ?? 1,
+  ]);
   const powers = [
     Math.min(-1, Math.floor(Math.log2(Math.min(...values)))),
     Math.max(1, Math.ceil(Math.log2(Math.max(...values)))),

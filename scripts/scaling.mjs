@@ -21,6 +21,20 @@ const given = readOptions(import.meta.url, { share: { type: 'string', default: '
 const share = Number(given.share);
 const [rounds = share > 0 ? 3 : 5] = given.positionals;
 const counts = share > 0 ? [1, 2, 4] : [1, 2];
+if (share > 0) {
+  const probe = '/sys/fs/cgroup/cpu/mtls-ws-scaling';
+  try {
+    mkdirSync(probe);
+    rmdirSync(probe);
+  } catch (error) {
+    console.error(`--share needs root and the control groups of Linux, version 1: ${error.message}`);
+    process.exit(1);
+  }
+  if (share < 0.05) {
+    console.error('--share takes 0.05 of a core or more');
+    process.exit(2);
+  }
+}
 const built = buildLoad();
 if ('missing' in built) {
   console.error(built.missing);
@@ -71,17 +85,6 @@ function limit(pid) {
   writeFileSync(join(group, 'cgroup.procs'), String(pid));
 }
 
-if (share > 0) {
-  try {
-    limit(process.pid);
-    writeFileSync('/sys/fs/cgroup/cpu/cgroup.procs', String(process.pid));
-    rmdirSync(groups.pop());
-  } catch (error) {
-    console.error(`--share needs root and the control groups of Linux, version 1: ${error.message}`);
-    process.exit(1);
-  }
-}
-
 /** CPU time of all threads of a process, in nanoseconds. */
 function cpuOf(pid) {
   const tasks = readdirSync(`/proc/${pid}/task`);
@@ -128,12 +131,13 @@ async function removeGroups() {
 
 /** Figures by scenario, subject and number of workers: an array with one of each round. */
 const figures = {};
+let child;
 try {
   for (let round = 0; round < rounds; round++) {
     for (const [name, { kind, command }] of Object.entries(subjects)) {
       for (const workers of round % 2 === 0 ? counts : counts.toReversed()) {
         const args = [beside('scaling/primary.mjs'), workers, ...command, '--port', '0', ...serverFlags];
-        const child = spawn(process.execPath, args.map(String), { stdio: ['ignore', 'pipe', 'inherit'] });
+        child = spawn(process.execPath, args.map(String), { stdio: ['ignore', 'pipe', 'inherit'] });
         const target = { ...JSON.parse(await nextLine(child)), primary: child.pid };
         if (share > 0) for (const pid of target.pids) limit(pid);
         for (const [scenario, what] of Object.entries(scenarios)) {
@@ -151,6 +155,11 @@ try {
     }
   }
 } finally {
+  if (child !== undefined && child.exitCode === null && child.signalCode === null) {
+    child.kill('SIGTERM');
+    await once(child, 'exit');
+  }
+  await removeGroups();
   rmSync(folder, { recursive: true, force: true });
 }
 

@@ -105,7 +105,7 @@ test('is asked for in another way where the session is not as OpenSSL writes it'
     '3000',
     '3003020101',
     `30820fff${der.toString('hex')}`,
-    '3004a302300',
+    '3003a30230',
     '3002a301',
   ];
   for (const hex of sessions) {
