@@ -854,7 +854,7 @@ export class Connection<Peer extends VerifiedPeer | undefined = VerifiedPeer> ex
     if (inflatedBytes > this.#inflatedBytes) this.#spend(inflatedBytes - this.#inflatedBytes);
     this.#inflatedBytes = inflatedBytes;
     // A full record is seldom the last of what arrived at once: what it is answered with leaves with what comes next.
-    if (lastRecordWasFull) this.#outbox.releaseLater();
+    if (lastRecordWasFull || this.#outbox.comesInBursts) this.#outbox.releaseLater();
     else this.#outbox.release();
     this.#watchGrowth();
     this.#resumeReading();

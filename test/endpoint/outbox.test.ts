@@ -74,6 +74,43 @@ writing('does not wait for more when a record follows that is not full, or when 
   assert.equal(long.writes, [64 * 1024]);
 });
 
+writing('tells whether reads come several in a turn, and forgets it with the first that comes alone', async () => {
+  const { outbox, writes } = fixture();
+  const read = (): void => {
+    outbox.hold();
+    send(outbox, 10);
+    if (outbox.comesInBursts) outbox.releaseLater();
+    else outbox.release();
+  };
+  read();
+  assert.equal(writes, [10]);
+  assert.not(outbox.comesInBursts, 'one answer leaves at once');
+  await nextPhase();
+  // The first of several leaves at once, and the others together behind it.
+  for (let reads = 0; reads < 4; reads++) read();
+  await nextPhase();
+  assert.equal(writes, [10, 10, 30]);
+  assert.ok(outbox.comesInBursts);
+  for (let reads = 0; reads < 4; reads++) read();
+  assert.is(writes.length, 3);
+  await nextPhase();
+  assert.equal(writes.slice(3), [40]);
+  read();
+  await nextPhase();
+  assert.equal(writes.slice(4), [10]);
+  assert.not(outbox.comesInBursts);
+  read();
+  assert.equal(writes.slice(5), [10], 'at once again');
+  // Reads that are not answered are none.
+  for (let reads = 0; reads < 3; reads++) {
+    outbox.hold();
+    outbox.release();
+  }
+  await nextPhase();
+  read();
+  assert.not(outbox.comesInBursts);
+});
+
 writing('writes nothing once discarded', async () => {
   const { outbox, writes } = fixture();
   outbox.hold();
