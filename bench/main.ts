@@ -215,9 +215,11 @@ async function main(given: Arguments): Promise<void> {
   if (given.action === 'help') return void process.stdout.write(help);
   if (given.action === 'render') return render(JSON.parse(readFileSync(results('latest.json'), 'utf8')) as Report);
   const isOwn = (id: string): boolean => id === 'raw' || id.startsWith('ours');
-  const parts = ['codec', 'compression'];
+  // The codec is measured beside that of ws, whatever the subjects.
   const wantsPeers =
-    given.subjects.length === 0 || !given.subjects.every(isOwn) || given.only.some((part) => parts.includes(part));
+    given.subjects.length === 0 ||
+    !given.subjects.every(isOwn) ||
+    given.only.some((part) => part === 'codec' || part === 'compression');
   if (given.action === 'measure' && wantsPeers) installPeers(say);
   if (given.action === 'list') {
     for (const { id, label, missing } of describeSubjects()) {

@@ -70,7 +70,7 @@ const maxSpares = 8;
 const spares: WeakRef<Buffer>[] = [];
 
 /** Shorter memory is quickly had. */
-export const shortestSpare: number = 64 * 1024;
+const shortestSpare = 64 * 1024;
 
 /**
  * Returns memory that somebody has done with, of `least` to `most` bytes, the last that was given, or `undefined`. The pages

@@ -87,9 +87,10 @@ export function readsWritesAtOnce(socket: Duplex): boolean {
 const peerTag = 0xa3;
 
 /**
- * Returns the certificate of a client as the TLS session of the server holds it, in DER; `undefined` where the session has none,
- * or is not written as OpenSSL writes it (`d2i_SSL_SESSION`): at a client it is so on Node 20 alone. For each connection `getPeerCertificate(false)` costs three times
- * as much, and 1.9 KiB of native memory until its end: OpenSSL keeps the key in another form (bench: handshakes, idle).
+ * Returns the certificate of a client as the TLS session of the server holds it, in DER; `undefined` where the session has
+ * none, or is not written as OpenSSL writes it (`d2i_SSL_SESSION`): at a client it is so on Node 20 alone. For each
+ * connection `getPeerCertificate(false)` costs three times as much, and 1.9 KiB of native memory until its end: OpenSSL
+ * keeps the key in another form (bench: handshakes, idle).
  */
 export function leafOfSession(socket: tls.TLSSocket): Buffer | undefined {
   if (!allowed) return undefined;
