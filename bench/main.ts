@@ -129,7 +129,10 @@ async function measure({ only, row, subjects: wanted, settings }: Arguments): Pr
   for (const { label, missing } of described) if (missing !== undefined) say(`not measured: ${label}: ${missing}`);
 
   const entriesOf = (one: EchoRow): Entry[] => {
-    const able = usable.filter(({ compresses, kind }) => one.kind !== 'compressed' || (compresses && kind === 'ws'));
+    const able = usable.filter(
+      ({ compresses, kind, onlyAnswers }) =>
+        !onlyAnswers && (one.kind !== 'compressed' || (compresses && kind === 'ws')),
+    );
     return able.filter(({ isCore }) => isCore || one.forAll || wanted.length > 0).map(onMain);
   };
   const echo = async (): Promise<Report['rows']> => {
@@ -159,7 +162,9 @@ async function measure({ only, row, subjects: wanted, settings }: Arguments): Pr
   const handshakes = async (): Promise<Report['handshakes']> => {
     const found = [];
     for (const one of handshakeRows) {
-      const entries = named('raw', 'ours', 'ws').filter(({ subject }) => one.mode === 'full' || subject.resumes);
+      const entries = named('raw', 'raw-answer', 'ours', 'ws').filter(
+        ({ subject }) => one.mode === 'full' || subject.resumes,
+      );
       found.push(...(await measureHandshakes(bed, one, entries, settings, progress)));
     }
     return found;
@@ -214,7 +219,7 @@ function render(report: Report): void {
 async function main(given: Arguments): Promise<void> {
   if (given.action === 'help') return void process.stdout.write(help);
   if (given.action === 'render') return render(JSON.parse(readFileSync(results('latest.json'), 'utf8')) as Report);
-  const isOwn = (id: string): boolean => id === 'raw' || id.startsWith('ours');
+  const isOwn = (id: string): boolean => id.startsWith('raw') || id.startsWith('ours');
   // The codec is measured beside that of ws, whatever the subjects.
   const wantsPeers =
     given.subjects.length === 0 ||

@@ -88,17 +88,19 @@ export function handshakeTable(report: Report): string {
       [
         `TLS ${row.tls}, ${row.mode}, ${row.concurrency} at a time`,
         cpu('raw'),
+        cpu('raw-answer'),
         cpu('ours'),
         cpu('ws'),
         `**${shownRatio(ours?.ratioToRaw, ours?.rounds ?? 0)}**`,
         shownTarget(row.target, ours?.ratioToRaw),
+        shownRatio(ours?.ratioToAnswer, ours?.rounds ?? 0),
         shownRatio(ours?.ratioToWs, ours?.rounds ?? 0),
         ours === undefined ? '' : `${digits(ours.p50Us.median / 1000)} / ${digits(ours.p99Us.median / 1000)}`,
       ],
     ];
   });
-  const head = ['server CPU, µs', 'raw', 'mtls-ws', 'ws', 'mtls-ws ÷ raw', 'target', 'mtls-ws ÷ ws', 'p50 / p99, ms'];
-  return table(head, rows);
+  const head = ['server CPU, µs', 'raw', 'raw + answer', 'mtls-ws', 'ws', 'mtls-ws ÷ raw', 'target'];
+  return table([...head, 'mtls-ws ÷ (raw + answer)', 'mtls-ws ÷ ws', 'p50 / p99, ms'], rows);
 }
 
 export function sendTable(report: Report): string {

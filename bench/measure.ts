@@ -48,11 +48,11 @@ async function sample<T>(
   return samples;
 }
 
-/** Returns the ratios to `raw` and `ws` of the same Node, or of ours for what does not run on Node, in the same rounds. */
+/** Returns the ratios to `raw`, `raw-answer` and `ws` of the same Node, or of ours for what does not run on Node, in the same rounds. */
 export function ratios(
   cpu: ReadonlyMap<Entry, readonly number[]>,
   entry: Entry,
-): { ratioToRaw?: Summary; ratioToWs?: Summary } {
+): { ratioToRaw?: Summary; ratioToAnswer?: Summary; ratioToWs?: Summary } {
   const to = (id: string): Summary | undefined => {
     const own = cpu.get(entry)!;
     for (const [other, values] of cpu) {
@@ -61,8 +61,12 @@ export function ratios(
     }
     return undefined;
   };
-  const [raw, ws] = [to('raw'), to('ws')];
-  return { ...(raw && { ratioToRaw: raw }), ...(ws && { ratioToWs: ws }) };
+  const [raw, answer, ws] = [to('raw'), to('raw-answer'), to('ws')];
+  return {
+    ...(raw && { ratioToRaw: raw }),
+    ...(answer && { ratioToAnswer: answer }),
+    ...(ws && { ratioToWs: ws }),
+  };
 }
 
 interface Sample {

@@ -18,6 +18,8 @@ export interface Subject {
   /** The program and its first arguments; `node` is the Node to use. Or why it cannot run here. */
   command(node: string): readonly string[] | { readonly missing: string };
   readonly env?: Readonly<Record<string, string>>;
+  /** Is no echo server: measured in handshakes alone. */
+  readonly onlyAnswers?: boolean;
   /** Does what `--session-resumption` and `--compress` ask for. */
   readonly resumes?: boolean;
   readonly compresses?: boolean;
@@ -63,6 +65,15 @@ export const subjects: readonly Subject[] = [
     resumes: true,
     command: script('raw.mjs'),
     note: 'The limit: bytes echoed as they come, no WebSocket.',
+  },
+  {
+    id: 'raw-answer',
+    label: 'raw node:tls with an answer',
+    ...node,
+    onlyAnswers: true,
+    resumes: true,
+    command: script('raw-answer.mjs'),
+    note: 'Answers the first thing that comes with a fixed 101, unread: what the exchange costs by itself, in handshakes.',
   },
   {
     id: 'ours',

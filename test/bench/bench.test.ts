@@ -141,9 +141,13 @@ benchmarks(
       }
       const handshakes = [];
       for (const row of handshakeRows.filter(({ concurrency }) => concurrency === 8)) {
-        handshakes.push(...(await measureHandshakes(bed, row, named('raw', 'ours'), tiny, quiet)));
+        handshakes.push(...(await measureHandshakes(bed, row, named('raw', 'raw-answer', 'ours'), tiny, quiet)));
       }
-      assert.is(handshakes.length, 8, 'both, in TLS 1.3 and 1.2, full and resumed');
+      assert.is(handshakes.length, 12, 'all three, in TLS 1.3 and 1.2, full and resumed');
+      for (const { subject, ratioToAnswer } of handshakes) {
+        if (subject === 'raw-answer') assert.equal(ratioToAnswer, { median: 1, low: 1, high: 1 });
+        else assert.ok(ratioToAnswer!.median > 0);
+      }
       const script = fileURLToPath(new URL('subjects/send.mjs', benchFolder));
       const send = await measureSend(
         bed,
