@@ -3,7 +3,7 @@
 // cores, so the rate ends where the machine does: CPU time is the figure to trust.
 // `--share 0.2` gives each worker so much of a core and no more, and measures 1, 2 and 4 workers: as long as load and workers together
 // need less than the machine has, the rate is what workers gain beside each other. As root, with the control groups of Linux (version
-// 1); about ten minutes. Prints a table in Markdown.
+// 1); about a quarter of an hour. Prints a table in Markdown.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
@@ -63,11 +63,13 @@ const subjects = {
   'mtls-ws': { kind: 'ws', command: [beside('../dist/src/cli/main.js'), 'serve', '--compress'] },
   'node:tls': { kind: 'raw', command: [beside('../bench/subjects/raw.mjs')] },
 };
-// A worker with a share of a core needs as much longer to have its code compiled.
-const times = share > 0 ? { warmup: 3, seconds: 3 } : { warmup: 0.3, seconds: 1.5 };
+// A worker with a share of a core needs as much longer to have its code compiled, and each of several its own time.
+const times = share > 0 ? { warmup: 6, seconds: 3 } : { warmup: 0.3, seconds: 1.5 };
+const handshakes = (workers) =>
+  share > 0 ? { warmup: 150 * workers, count: 150 * workers } : { warmup: 0, count: 400 };
 const echo = (options) => ({ command: 'echo', options: { ...times, connections: 32, ...options } });
 const scenarios = {
-  'full handshake': { command: 'handshake', options: { mode: 'full', concurrency: 8, count: 400, warmup: 0 } },
+  'full handshake': { command: 'handshake', options: { mode: 'full', concurrency: 8 } },
   '125 B, one in flight': echo({ size: 125 }),
   '1 KiB, 16 in flight': echo({ size: 1024, 'in-flight': 16 }),
   '1 KiB compressed, 16 in flight': echo({ size: 1024, 'in-flight': 16, deflate: true }),
@@ -94,17 +96,17 @@ function cpuOf(pid) {
 /** Runs two loads at once: how many there were in a second, and microseconds of CPU time of the servers for each. */
 async function measure({ port, pids, primary }, kind, { command, options }) {
   const before = [...pids, primary].map(cpuOf);
-  const begin = performance.now();
+  const own = command === 'handshake' ? handshakes(pids.length) : {};
   // Each load watches one worker while it measures.
   const loads = await Promise.all(
-    [pids[0], pids.at(-1)].map((pid) => generator.run(command, { port, pid }, { ...options, kind })),
+    [pids[0], pids.at(-1)].map((pid) => generator.run(command, { port, pid }, { ...options, ...own, kind })),
   );
   if (command === 'handshake') {
     // Here the primary works too: it hands every connection to a worker.
-    const seconds = (performance.now() - begin) / 1000;
     const cpu = [...pids, primary].map((pid, index) => (cpuOf(pid) - before[index]) / 1000);
-    const done = sum(loads.map(({ count }) => count));
-    return { rate: done / seconds, cpu: sum(cpu) / done, primary: cpu.at(-1) / done };
+    const done = loads.length * (own.warmup + own.count);
+    const rate = sum(loads.map(({ count, seconds }) => count / seconds));
+    return { rate, cpu: sum(cpu) / done, primary: cpu.at(-1) / done };
   }
   const done = sum(loads.map(({ messages }) => messages));
   const cpu = sum(loads.map(({ cpuNs }) => cpuNs)) / 1000 / (pids.length === 1 ? 2 : 1);
@@ -132,6 +134,23 @@ async function removeGroups() {
 /** Figures by scenario, subject and number of workers: an array with one of each round. */
 const figures = {};
 let child;
+
+/** Ends what was started, and removes what was made. */
+async function cleanUp() {
+  if (child !== undefined && child.exitCode === null && child.signalCode === null) {
+    child.kill('SIGTERM');
+    await once(child, 'exit');
+  }
+  await removeGroups();
+  rmSync(folder, { recursive: true, force: true });
+}
+for (const [signal, code] of [
+  ['SIGINT', 130],
+  ['SIGTERM', 143],
+]) {
+  process.once(signal, () => cleanUp().finally(() => process.exit(code)));
+}
+
 try {
   for (let round = 0; round < rounds; round++) {
     for (const [name, { kind, command }] of Object.entries(subjects)) {
@@ -155,12 +174,7 @@ try {
     }
   }
 } finally {
-  if (child !== undefined && child.exitCode === null && child.signalCode === null) {
-    child.kill('SIGTERM');
-    await once(child, 'exit');
-  }
-  await removeGroups();
-  rmSync(folder, { recursive: true, force: true });
+  await cleanUp();
 }
 
 const rounded = (value) => (value < 100 ? value.toFixed(1) : Math.round(value).toLocaleString('en'));
