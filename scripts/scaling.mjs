@@ -118,10 +118,11 @@ const sum = (numbers) => numbers.reduce((total, number) => total + number, 0);
 
 /** A group is empty a moment after its process has ended. */
 async function removeGroups() {
-  for (const group of groups.splice(0)) {
+  while (groups.length > 0) {
     for (let tries = 0; ; tries++) {
       try {
-        rmdirSync(group);
+        rmdirSync(groups[0]);
+        groups.shift();
         break;
       } catch (error) {
         if (tries === 100) throw error;
@@ -137,18 +138,28 @@ let child;
 
 /** Ends what was started, and removes what was made. */
 async function cleanUp() {
-  if (child !== undefined && child.exitCode === null && child.signalCode === null) {
-    child.kill('SIGTERM');
-    await once(child, 'exit');
+  try {
+    if (child !== undefined && child.exitCode === null && child.signalCode === null) {
+      child.kill('SIGTERM');
+      await once(child, 'exit');
+    }
+    await removeGroups();
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
   }
-  await removeGroups();
-  rmSync(folder, { recursive: true, force: true });
 }
+
+/** The exit code of the signal that stops everything: what fails from then on, fails because of it. */
+let stoppedBy;
 for (const [signal, code] of [
+  ['SIGHUP', 129],
   ['SIGINT', 130],
   ['SIGTERM', 143],
 ]) {
-  process.once(signal, () => cleanUp().finally(() => process.exit(code)));
+  process.once(signal, () => {
+    stoppedBy = code;
+    child?.kill('SIGTERM');
+  });
 }
 
 try {
@@ -156,6 +167,7 @@ try {
     for (const [name, { kind, command }] of Object.entries(subjects)) {
       for (const workers of round % 2 === 0 ? counts : counts.toReversed()) {
         const args = [beside('scaling/primary.mjs'), workers, ...command, '--port', '0', ...serverFlags];
+        if (stoppedBy !== undefined) throw new Error('stopped');
         child = spawn(process.execPath, args.map(String), { stdio: ['ignore', 'pipe', 'inherit'] });
         const target = { ...JSON.parse(await nextLine(child)), primary: child.pid };
         if (share > 0) for (const pid of target.pids) limit(pid);
@@ -173,9 +185,12 @@ try {
       }
     }
   }
+} catch (error) {
+  if (stoppedBy === undefined) throw error;
 } finally {
   await cleanUp();
 }
+if (stoppedBy !== undefined) process.exit(stoppedBy);
 
 const rounded = (value) => (value < 100 ? value.toFixed(1) : Math.round(value).toLocaleString('en'));
 const median = (values) => rounded(summarize(values).median);

@@ -1,5 +1,5 @@
 // What the request and the answer of an opening handshake cost by themselves: plain node:tls that answers whatever comes first
-// with one fixed answer, unread. It is the right one, as the load always sends the same key.
+// with one fixed answer, unread. It is the right one for the load in C, which always sends the same key.
 import * as tls from 'node:tls';
 import { listen, tlsOptions } from './arguments.mjs';
 

@@ -140,11 +140,12 @@ benchmarks(
         rows.push(...(await measureEcho(bed, row, able, 1, tiny, quiet)));
       }
       const handshakes = [];
+      const connecting = bed.withoutC === undefined ? ['raw', 'raw-answer', 'ours'] : ['raw', 'ours'];
       for (const row of handshakeRows.filter(({ concurrency }) => concurrency === 8)) {
-        handshakes.push(...(await measureHandshakes(bed, row, named('raw', 'raw-answer', 'ours'), tiny, quiet)));
+        handshakes.push(...(await measureHandshakes(bed, row, named(...connecting), tiny, quiet)));
       }
-      assert.is(handshakes.length, 12, 'all three, in TLS 1.3 and 1.2, full and resumed');
-      for (const { subject, ratioToAnswer } of handshakes) {
+      assert.is(handshakes.length, 4 * connecting.length, 'all, in TLS 1.3 and 1.2, full and resumed');
+      for (const { subject, ratioToAnswer } of bed.withoutC === undefined ? handshakes : []) {
         if (subject === 'raw-answer') assert.equal(ratioToAnswer, { median: 1, low: 1, high: 1 });
         else assert.ok(ratioToAnswer!.median > 0);
       }
