@@ -48,7 +48,10 @@ async function sample<T>(
   return samples;
 }
 
-/** Returns the ratios to `raw`, `raw-answer` and `ws` of the same Node, or of ours for what does not run on Node, in the same rounds. */
+/**
+ * Returns the ratios to `raw`, `raw-answer` and `ws` of the same Node, or of ours for what does not run on Node, in the same
+ * rounds.
+ */
 export function ratios(
   cpu: ReadonlyMap<Entry, readonly number[]>,
   entry: Entry,

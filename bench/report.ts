@@ -17,7 +17,10 @@ interface Measured {
   readonly rounds: number;
   /** CPU time of the server per message or handshake, of the client in `send`; in microseconds. */
   readonly cpuUs: Summary;
-  /** How many times that of `raw`, of `raw-answer` and of `ws`, in the same round; `undefined` where that was not measured beside it. */
+  /**
+   * How many times that of `raw`, of `raw-answer` and of `ws`, in the same round; `undefined` where that was not measured
+   * beside it.
+   */
   readonly ratioToRaw?: Summary | undefined;
   readonly ratioToAnswer?: Summary | undefined;
   readonly ratioToWs?: Summary | undefined;

@@ -1,7 +1,8 @@
 /**
  * Masking, copying and the search for ASCII, 16 bytes at a time, and short frames one after the other: a WebAssembly module,
  * written here instruction by instruction, over memory of a fixed size. As fast as `memcpy`, where the loops of
- * `masking.ts` and `utf8.ts` reach a seventh of that; but only for bytes that lie in that memory (see `shared-memory.ts`; bench: masking, memory shared).
+ * `masking.ts` and `utf8.ts` reach a seventh of that; but only for bytes that lie in that memory (see `shared-memory.ts`;
+ * bench: masking, memory shared).
  *
  * The binary format: WebAssembly Core Specification 2.0 §5.
  */
